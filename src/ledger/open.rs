@@ -1,6 +1,5 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
 
-use std::cell::Cell;
 use std::io;
 use std::ops::Deref;
 use std::path::Path;
@@ -16,21 +15,19 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::{Binding, Moment};
 
-/// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory.
+/// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory. The log is written
+/// back after half a minute of sending at the vendor's pace or so, so that whoever loses it loses little.
 const PRAGMAS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA secure_delete = FAST;
     PRAGMA cache_size = -8000;
-    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA wal_autocheckpoint = 500;
 ";
 
 /// Writes the log back into the ledger, as far as readers let it.
 const WRITE_BACK: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-
-/// Half a minute of sending at the vendor's pace, so that the log never holds more than a whole one.
-const WRITE_BACK_EVERY_MS: i64 = 30_000;
 
 /// Who writes, as others are told; from which moment on.
 #[derive(Debug, Clone)]
@@ -55,9 +52,6 @@ pub struct Ledger {
     pub(super) assumes_sent: bool,
     since: Moment,
     pub(super) watch: Watch,
-    /// Uptime at the last intent, and when the log was last written back.
-    pub(super) opened_ms: Cell<i64>,
-    written_back_ms: Cell<i64>,
 }
 
 impl Deref for Ledger {
@@ -96,7 +90,6 @@ impl Ledger {
         }
         // A purge that was killed may have left in the log that the file is to be cut: that is done before anybody watches for cuts.
         reader.db.script(WRITE_BACK)?;
-        let uptime_ms = worker.since.uptime_ms;
         let mut ledger = Ledger {
             watch: Watch::new(reader.path()),
             reader,
@@ -104,8 +97,6 @@ impl Ledger {
             process: 0,
             assumes_sent: false,
             since: worker.since.clone(),
-            opened_ms: Cell::new(uptime_ms),
-            written_back_ms: Cell::new(uptime_ms),
         };
         ledger.process = ledger.take_over(worker)?;
         // So that a copy of the file alone tells that it was in use.
@@ -145,16 +136,6 @@ impl Ledger {
     /// One statement as such a transaction.
     pub(super) fn set(&self, sql: &str, params: impl Params) -> Result<()> {
         self.write(|ledger| ledger.db.run(sql, params))
-    }
-
-    /// Writes the log back into the ledger from time to time, so that whoever loses the log loses little.
-    pub(super) fn write_log_back_in_time(&self) -> Result<()> {
-        let now_ms = self.opened_ms.get();
-        if now_ms.saturating_sub(self.written_back_ms.get()) < WRITE_BACK_EVERY_MS {
-            return Ok(());
-        }
-        self.written_back_ms.set(now_ms);
-        self.db.script(WRITE_BACK)
     }
 }
 

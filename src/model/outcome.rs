@@ -8,7 +8,6 @@ use strum::{Display, IntoStaticStr};
 
 use super::printable::Secret;
 use super::row::RowNumber;
-use super::run::Timestamp;
 
 /// What a request for an invitation came to: the session token, with which whoever holds it can act as the customer, or why there is
 /// none. Which answer means what: the table in `vlens/answer.rs`.
@@ -52,10 +51,10 @@ pub enum Why {
     /// A connection was made, and the request did not begin to leave, or the server said that it processed nothing of it
     /// (HTTP/2, RFC 9113, section 8.7).
     Unprocessed,
-    /// 429.
-    Throttled(Option<RetryAfter>),
+    /// 429, with its `Retry-After`.
+    Throttled(Option<Duration>),
     /// 503 with `Retry-After`.
-    Unavailable(RetryAfter),
+    Unavailable(Duration),
     /// 401, as HTTP status or `error_code`: the token is not accepted.
     Unauthorized,
     /// Every request would be refused alike.
@@ -74,7 +73,8 @@ impl Why {
         }
     }
 
-    pub fn retry_after(self) -> Option<RetryAfter> {
+    /// For how long the server asks to stay away.
+    pub fn retry_after(self) -> Option<Duration> {
         match self {
             Why::Throttled(asked) => asked,
             Why::Unavailable(asked) => Some(asked),
@@ -127,18 +127,6 @@ pub enum Uncertainty {
     Redirect,
     /// The process ended before the answer came.
     Interrupted,
-}
-
-/// `Retry-After` of RFC 9110, section 10.2.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryAfter {
-    After(Duration),
-    /// A point in time by the server's clock; with the answer's own `Date`, when it had one, a client whose clock is wrong
-    /// still waits the right time.
-    At {
-        at: Timestamp,
-        date: Option<Timestamp>,
-    },
 }
 
 /// `[result] link`: the tenant's own address, made from a row's session token. It knows `{{ token }}` (percent-encoded) and

@@ -210,7 +210,8 @@ impl Api {
         }
     }
 
-    /// Waits for a slot, with a token that is good when the slot comes; without one for a session, as the row's body tells.
+    /// Waits for a slot, with a token; without one for a session, as the row's body tells. Should the token end while it waits, the server
+    /// says so.
     pub(super) async fn admit(
         &self,
         row: &DueRow,
@@ -219,15 +220,7 @@ impl Api {
         if is_invitation(&row.customer.body) {
             bearer = Some(self.bearer().await?);
         }
-        let mut slot = self.slot(Some(row)).await?;
-        // The wait can be long. Where tokens live shorter than that, renewing them for ever would send nothing else: the second is
-        // sent with, however old, and the server has the last word.
-        if bearer.as_ref().is_some_and(|it| !self.is_still_good(it)) {
-            slot.not_sent().await;
-            bearer = Some(self.bearer().await?);
-            slot = self.slot(Some(row)).await?;
-        }
-        Ok((slot, bearer))
+        Ok((self.slot(Some(row)).await?, bearer))
     }
 
     /// Waits for a slot within this process's limits, and then within the team's, for a row or for a call that is about none.

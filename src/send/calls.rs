@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::api::{Api, Credentials, Token, Unsent};
-use super::decide::{SAT_OUT_MAX, backoff, wait_asked_for};
+use super::decide::{KEPT_MAX, SAT_OUT_MAX, backoff};
 use super::stop::{StopReason, refused};
 use crate::clock;
 use crate::error::Error;
@@ -72,7 +72,7 @@ impl Api {
         let answer = request.await;
         let asked = answer.as_ref().err().and_then(|it| it.why.retry_after());
         let closing = Closing {
-            pause: asked.map(|asked| wait_asked_for(asked, clock::now())),
+            pause: asked.map(|asked| asked.min(KEPT_MAX)),
             ..Closing::default()
         };
         intent.close(closing).await?;
@@ -90,10 +90,8 @@ impl Api {
                 Err(Unsent::Failed(failure)) => failure,
                 ended => return ended,
             };
-            let wait = match failure.why.retry_after() {
-                Some(asked) => wait_asked_for(asked, clock::now()),
-                None => backoff(attempt, fastrand::f64()),
-            };
+            let own = || backoff(attempt, fastrand::f64());
+            let wait = failure.why.retry_after().unwrap_or_else(own);
             if !failure.why.may_pass() || attempt >= self.max_attempts || wait > SAT_OUT_MAX {
                 return Err(Unsent::Failed(failure));
             }
@@ -148,13 +146,6 @@ impl Api {
         }
         self.call_patiently(|| self.client.login(username, password))
             .await
-    }
-
-    /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
-    pub(super) fn is_still_good(&self, bearer: &AccessToken) -> bool {
-        // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
-        matches!(self.token.try_lock().as_deref(), Ok(Some(Ok(token)))
-            if token.admin.access == bearer && clock::steady() < token.renew_at)
     }
 
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.

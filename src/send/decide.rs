@@ -25,7 +25,7 @@
 use std::time::Duration;
 
 use super::stop::StopReason;
-use crate::model::{Failure, Outcome, Plan, Refusal, RetryAfter, Standing, Status, Timestamp, Why};
+use crate::model::{Failure, Outcome, Plan, Refusal, Standing, Status, Timestamp, Why};
 
 /// What a person asked for beyond the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -103,7 +103,7 @@ const MAX_THROTTLED: u32 = 10;
 /// The longest wait that a run sits out when Vlens asks for it: else it stops, and nobody begins before.
 pub(super) const SAT_OUT_MAX: Duration = Duration::from_hours(1);
 /// The longest that is kept: one odd answer does not hold a ledger for longer.
-const KEPT_MAX: Duration = Duration::from_hours(24);
+pub(super) const KEPT_MAX: Duration = Duration::from_hours(24);
 
 /// Decides by `outcome`, and brings `history` up to date.
 pub(super) fn decide(
@@ -135,14 +135,14 @@ pub(super) fn decide(
         Why::Throttled(asked) => {
             history.throttled += 1;
             let own = || backoff(circumstances.throttled_in_a_row, chance);
-            let wait = asked.map_or_else(own, |asked| wait_asked_for(asked, now));
+            let wait = asked.map_or_else(own, |asked| asked.min(KEPT_MAX));
             (history.throttled < MAX_THROTTLED, wait, true)
         }
         Why::Unavailable(_) | Why::Unreachable | Why::Unprocessed => {
             history.attempts += 1;
             let own = || backoff(history.attempts, chance);
             let asked = why.retry_after();
-            let wait = asked.map_or_else(own, |asked| wait_asked_for(asked, now));
+            let wait = asked.map_or_else(own, |asked| asked.min(KEPT_MAX));
             let may_go_again = history.attempts < circumstances.max_attempts;
             (may_go_again, wait, asked.is_some())
         }
@@ -178,19 +178,6 @@ pub(super) fn backoff(attempt: u32, chance: f64) -> Duration {
     let doublings = attempt.saturating_sub(1).min(6);
     let ceiling = Duration::from_secs(1 << doublings).min(Duration::from_mins(1));
     ceiling.mul_f64(chance.clamp(0.0, 1.0))
-}
-
-/// The wait that `Retry-After` (RFC 9110, section 10.2.3) asks for at the wall-clock time `now`. A date is measured against the answer's own `Date` where it has one, so that a wrong clock on our side does
-/// not shift it.
-pub(super) fn wait_asked_for(asked: RetryAfter, now: Timestamp) -> Duration {
-    let wait = match asked {
-        RetryAfter::After(wait) => wait,
-        RetryAfter::At { at, date } => {
-            let ms = at.ms_since(date.unwrap_or(now));
-            Duration::from_millis(u64::try_from(ms).unwrap_or(0))
-        }
-    };
-    wait.min(KEPT_MAX)
 }
 
 #[cfg(test)]
@@ -245,10 +232,6 @@ mod tests {
         throttled_in_a_row: 1,
     };
 
-    fn after(seconds: u64) -> RetryAfter {
-        RetryAfter::After(Duration::from_secs(seconds))
-    }
-
     /// What is decided after the last of these.
     fn decided(met: &[Why], circumstances: Circumstances) -> String {
         let mut history = History::default();
@@ -275,7 +258,7 @@ mod tests {
         let met = told.split(", ").map(|one| {
             let (times, one) = one.split_once("x ").unwrap_or(("1", one));
             let (word, seconds) = one.split_once(' ').unwrap_or((one, ""));
-            let asked = seconds.parse().ok().map(after);
+            let asked = seconds.parse().ok().map(Duration::from_secs);
             let why = match word {
                 "rejected" => Why::Rejected(1),
                 "timeout" => Why::Uncertain(Uncertainty::Timeout),
@@ -319,28 +302,6 @@ mod tests {
         for (attempt, chance, seconds) in rows::<(u32, f64, f64)>("decide.back_off") {
             let wait = backoff(attempt, chance);
             assert_eq!(wait, Duration::from_secs_f64(seconds), "{attempt}");
-        }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms() {
-        let now = Timestamp(1_000_000);
-        let at = |at, date| RetryAfter::At {
-            at: Timestamp(at),
-            date,
-        };
-        // Our clock is an hour behind; the answer's own date tells the truth.
-        let theirs = Some(Timestamp(4_600_000));
-        for (asked, seconds) in [
-            (after(5), 5),
-            (after(3601), 3601),
-            (after(99_999), 86_400),
-            (at(1_010_000, None), 10),
-            (at(4_610_000, theirs), 10),
-            (at(0, None), 0),
-        ] {
-            let wait = wait_asked_for(asked, now);
-            assert_eq!(wait, Duration::from_secs(seconds), "{asked:?}");
         }
     }
 }

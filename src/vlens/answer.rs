@@ -11,8 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::model::{
-    Failure, Outcome, Refusal, RetryAfter, Secret, Timestamp, Uncertainty, Why, mask, mask_text,
-    printable,
+    Failure, Outcome, Refusal, Secret, Timestamp, Uncertainty, Why, mask, mask_text, printable,
 };
 
 /// An answer as it came, before anything is made of it.
@@ -113,17 +112,15 @@ impl RawAnswer {
         self.date.as_deref().and_then(http_date)
     }
 
-    /// `Retry-After`, in seconds or as a date; what cannot be read counts as absent.
-    fn retry_after(&self) -> Option<RetryAfter> {
+    /// `Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date, which is measured against the answer's own, so that a wrong clock
+    /// on our side does not shift it. What cannot be read counts as absent.
+    fn retry_after(&self) -> Option<Duration> {
         let text = self.retry_after.as_deref()?.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            let wait = text.parse().map_or(Duration::MAX, Duration::from_secs);
-            return Some(RetryAfter::After(wait));
+            return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
         }
-        Some(RetryAfter::At {
-            at: http_date(text)?,
-            date: self.server_date(),
-        })
+        let ms = http_date(text)?.ms_since(self.server_date()?);
+        Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
     }
 }
 
@@ -471,29 +468,25 @@ mod tests {
         const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
         let good = || Ok(GOOD.into());
         for (status, retry_after, expected) in rows::<(u16, &str, &str)>("answer.waits") {
-            let outcome = answer_of(status, retry_after, None, good());
+            let date = Some("Sat, 21 Nov 2026 12:00:00 GMT");
+            let outcome = answer_of(status, retry_after, date, good());
             assert_eq!(word(&outcome), expected, "HTTP {status} {retry_after}");
         }
-        let noon = Timestamp(1_795_262_400_000);
-        let after = |seconds| Some(RetryAfter::After(Duration::from_secs(seconds)));
-        let at = |date| Some(RetryAfter::At { at: noon, date });
+        let before = Some("Sat, 21 Nov 2026 11:59:00 GMT");
+        let after = |seconds| Some(Duration::from_secs(seconds));
         for (text, date, expected) in [
             ("0", None, after(0)),
             (" 120 ", None, after(120)),
-            (
-                "99999999999999999999999",
-                None,
-                Some(RetryAfter::After(Duration::MAX)),
-            ),
+            ("99999999999999999999999", None, Some(Duration::MAX)),
             ("", None, None),
             ("-1", None, None),
             ("1.5", None, None),
-            ("Sat, 99 Nov 2026 12:00:00 GMT", None, None),
-            (NOON, None, at(None)),
-            ("Saturday, 21-Nov-26 12:00:00 GMT", None, at(None)),
-            ("Sat Nov 21 12:00:00 2026", None, at(None)),
-            (NOON, Some("yesterday"), at(None)),
-            (NOON, Some(NOON), at(Some(noon))),
+            ("Sat, 99 Nov 2026 12:00:00 GMT", before, None),
+            (NOON, None, None),
+            ("Saturday, 21-Nov-26 12:00:00 GMT", before, after(60)),
+            ("Sat Nov 21 12:00:00 2026", before, after(60)),
+            (NOON, Some("yesterday"), None),
+            (NOON, Some("Sat, 21 Nov 2026 12:00:01 GMT"), after(0)),
         ] {
             let failure = answer_of(429, text, date, good()).expect_err("a 429");
             assert_eq!(failure.why, Why::Throttled(expected), "{text:?}");

@@ -161,7 +161,7 @@ impl Settings {
         let place = Place {
             url,
             password: password.transpose()?,
-            ca_pem: self.ca_pem()?,
+            authorities: self.authorities()?,
             patience,
         };
         Ok(Some((place, path_variable(REGISTER_KEY_FILE))))

@@ -6,6 +6,9 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use toml::Spanned;
 
 use super::args::{Global, LayoutArgs, ReadArgs, RunArgs, SendArgs};
@@ -177,7 +180,7 @@ impl Settings {
         let mut named = names.into_iter().map(variable);
         Ok(Way {
             proxy: named.find_map(Result::transpose).transpose()?,
-            ca_pem: self.ca_pem()?,
+            authorities: self.authorities()?,
         })
     }
 
@@ -186,18 +189,23 @@ impl Settings {
         self.config.session.kind == SessionKind::Invitation
     }
 
-    pub fn ca_pem(&self) -> Result<Option<Vec<u8>>, Error> {
+    /// The certificate authorities to trust beside the system's.
+    pub fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        let unusable = |why: String| Error::of("ca_file_unusable", &[&path.display(), &why]);
-        let pem =
-            read_bytes(&path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
-        let begin: &[u8] = b"-----BEGIN CERTIFICATE-----";
-        if !pem.windows(begin.len()).any(|bytes| bytes == begin) {
-            return Err(unusable("holds no certificate in PEM form".to_owned()));
+        let unusable = |why: &str| Error::of("ca_file_unusable", &[&path.display(), &why]);
+        let pem = read_bytes(&path);
+        let pem = pem.map_err(|error| unusable(&format!("cannot be read: {error}")))?;
+        let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let read = read.map_err(|_| unusable("is not a readable PEM file"))?;
+        if read.is_empty() {
+            return Err(unusable("holds no certificate in PEM form"));
         }
-        Ok(Some(pem))
+        let add = |one: &CertificateDer<'static>| RootCertStore::empty().add(one.clone());
+        let added = read.iter().try_for_each(add);
+        added.map_err(|error| unusable(&format!("cannot be used: {error}")))?;
+        Ok(read)
     }
 
     /// How to read FILE: the one value that it is opened with and known again by.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::output::Output;
 use crate::error::{Error, Kind};
+use crate::model::Stop;
 use crate::send::{StopReason, StopSignal};
 
 /// Core dumps hold tokens and keys, and a file made under a loose umask is open to others.
@@ -131,7 +132,7 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
             let most = timeout.as_secs();
             output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves those rows uncertain."));
         }
-        stopped.stop(StopReason::Signal);
+        stopped.stop(StopReason::of(Stop::Signal, None));
         if signals.recv().await.is_some() {
             end_at_once(output);
         }

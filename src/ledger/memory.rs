@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::place::{self, beside, canonical, io_failure, open_private, require_folder};
+use super::place::{self, beside, canonical, if_there, io_failure, open_private, require_folder};
 use super::sql::Db;
 use crate::error::{Error, Result};
 
@@ -231,14 +231,10 @@ fn announced_size(path: &Path) -> u64 {
 
 /// Moves what is left of a ledger out of the way; nothing of it is deleted.
 pub(super) fn set_aside(path: &Path, stamp_ms: i64) -> Result<()> {
-    for suffix in ["", "-wal", "-shm", "-journal"] {
-        let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
-        match fs::rename(beside(path, suffix), aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io_failure(path, &error));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    ["", "-wal", "-shm", "-journal"]
+        .iter()
+        .try_for_each(|suffix| {
+            let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
+            if_there(path, fs::rename(beside(path, suffix), aside))
+        })
 }

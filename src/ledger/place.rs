@@ -9,38 +9,35 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// How many links a path may lead through before it counts as a loop.
-const MAX_LINKS: usize = 40;
-
 /// What follows a ledger's name while it is being made.
 pub(super) const UNFINISHED: &str = ".new";
 
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
 /// the file exists yet. A pipe or a device is refused: it would be taken for an emptied ledger, and moved out of the way of a new one.
 pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
-    let mut path = path.to_path_buf();
-    for _ in 0..MAX_LINKS {
-        if let Ok(target) = fs::read_link(&path) {
-            // A link's target is meant from the link's own folder.
-            path = folder_of(&path).join(target);
-            continue;
-        }
-        let is_file_or_none = fs::metadata(&path).map_or(true, |found| found.is_file());
-        let name = path.file_name().filter(|_| is_file_or_none);
-        let name = name.ok_or_else(|| Error::of("ledger_no_file", &[&path.display()]))?;
-        let folder = real_folder(folder_of(&path)).map_err(|error| io_failure(&path, &error))?;
-        return Ok(folder.join(name));
+    let path = real(path).map_err(|error| io_failure(path, &error))?;
+    let is_file_or_none = fs::metadata(&path).map_or(true, |found| found.is_file());
+    if is_file_or_none && path.file_name().is_some() {
+        return Ok(path);
     }
-    Err(io_failure(&path, &io::Error::other("a circle of links")))
+    Err(Error::of("ledger_no_file", &[&path.display()]))
 }
 
-/// A folder that is still to be made is as its nearest one that is there.
-fn real_folder(folder: &Path) -> io::Result<PathBuf> {
-    match (dunce::canonicalize(folder), folder.file_name()) {
-        (Err(error), Some(name)) if error.kind() != io::ErrorKind::PermissionDenied => {
-            Ok(real_folder(folder_of(folder))?.join(name))
+/// Of what is still to be made: where a link leads, or as its nearest folder that is there.
+fn real(path: &Path) -> io::Result<PathBuf> {
+    use io::ErrorKind::{NotFound, PermissionDenied};
+    let folder = folder_of(path);
+    match (
+        dunce::canonicalize(path),
+        fs::read_link(path),
+        path.file_name(),
+    ) {
+        // A link's target is meant from the link's own folder.
+        (Err(error), Ok(target), _) if error.kind() == NotFound => real(&folder.join(target)),
+        (Err(error), Err(_), Some(name)) if error.kind() != PermissionDenied => {
+            Ok(real(folder)?.join(name))
         }
-        (real, _) => real.map(as_people_write_it),
+        (real, ..) => real.map(as_people_write_it),
     }
 }
 
@@ -99,15 +96,16 @@ pub(super) fn close_to_others(path: &Path) {
 
 /// Deletes files beside this one that are nearly always not there.
 pub(super) fn remove(path: &Path, suffixes: &[&str]) -> Result<()> {
-    for suffix in suffixes {
-        match fs::remove_file(beside(path, suffix)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(io_failure(path, &error));
-            }
-            _ => {}
-        }
+    let mut files = suffixes.iter().map(|suffix| beside(path, suffix));
+    files.try_for_each(|file| if_there(path, fs::remove_file(file)))
+}
+
+/// What was done with a file, which may not be there.
+pub(super) fn if_there(path: &Path, done: io::Result<()>) -> Result<()> {
+    match done {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_failure(path, &error)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Gives a whole file its name, durably: a new name is that once its folder is.

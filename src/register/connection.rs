@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustls::pki_types::CertificateDer;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
@@ -23,8 +24,8 @@ pub struct Place {
     /// `postgres://…`
     pub url: String,
     pub password: Option<Secret>,
-    /// More certificate authorities to trust, in PEM form.
-    pub ca_pem: Option<Vec<u8>>,
+    /// More certificate authorities to trust.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// How long a register that is out of reach is waited for; none: until it is back.
     pub patience: Option<Duration>,
 }
@@ -66,7 +67,7 @@ impl Connection {
     pub(super) fn new(place: &Place, member: Option<Arc<Member>>) -> Result<Connection> {
         Ok(Connection {
             config: config(place)?,
-            tls: Tls::new(place.ca_pem.as_deref())?,
+            tls: Tls::new(&place.authorities)?,
             patience: place.patience,
             client: Mutex::new(None),
             member,

@@ -1,13 +1,11 @@
 //! A TLS connection to PostgreSQL by rustls, the server's certificate always verified.
 
-use std::fmt::Display;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Socket;
@@ -20,16 +18,11 @@ use crate::error::{Error, Result};
 pub(super) struct Tls(Arc<ClientConfig>);
 
 impl Tls {
-    /// Trusts Mozilla's certificate authorities, and those in `ca_pem`.
-    pub(super) fn new(ca_pem: Option<&[u8]>) -> Result<Tls> {
+    /// Trusts Mozilla's certificate authorities, and these.
+    pub(super) fn new(authorities: &[CertificateDer<'static>]) -> Result<Tls> {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
-        let unusable =
-            |error: &dyn Display| Error::of("ca_unusable", &[&format!("cannot be used: {error}")]);
-        for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()) {
-            let certificate = certificate.map_err(|error| unusable(&error))?;
-            roots.add(certificate).map_err(|error| unusable(&error))?;
-        }
+        let all = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        roots.add_parsable_certificates(all.chain(authorities).cloned());
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::of("tls_unavailable", &[&error]))?

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{self, Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::is_invitation;
-use crate::model::{Failure, Secret, Status, Why};
+use crate::model::{Failure, Secret, Status, Stop, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
@@ -106,7 +106,7 @@ impl<'a> Slot<'a> {
                 Ok(attempt) => recorded = Some(attempt),
                 Err(error) => {
                     self.not_sent().await;
-                    return Err(api.give_up(StopReason::Broken(error)));
+                    return Err(api.give_up(StopReason::broken(error)));
                 }
             }
         }
@@ -262,7 +262,7 @@ impl Api {
         let Some(register) = &self.register else {
             return Ok(());
         };
-        let away = |error| self.give_up(StopReason::Register(error));
+        let away = |error| self.away(error);
         let customer = row.map(|row| &row.customer);
         let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
@@ -301,7 +301,7 @@ impl Api {
         };
         tokio::select! {
             told = telling => told
-                .map_err(|error| self.give_up(StopReason::Register(error)))
+                .map_err(|error| self.away(error))
                 .is_ok(),
             () = too_late => false,
         }
@@ -323,12 +323,16 @@ impl Api {
             return Ok(());
         };
         let noted = ledger.note(what).await;
-        noted.map_err(|error| self.give_up(StopReason::Broken(error)))
+        noted.map_err(|error| self.give_up(StopReason::broken(error)))
     }
 
     pub(super) fn limiter(&self) -> MutexGuard<'_, Limiter> {
         // Plain numbers; a panic elsewhere cannot leave them half-written.
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn away(&self, error: Error) -> Stopped {
+        self.give_up(StopReason::of(Stop::Register, Some(error)))
     }
 
     pub(super) fn give_up(&self, reason: StopReason) -> Stopped {

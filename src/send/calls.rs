@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::api::{Api, Credentials, Token, Unsent};
 use super::decide::{KEPT_MAX, SAT_OUT_MAX, backoff};
-use super::stop::{StopReason, refused};
+use super::stop::refused;
 use crate::clock;
 use crate::error::Error;
 use crate::ledger::Closing;
@@ -159,12 +159,10 @@ impl Api {
 
     /// For the person who asked.
     fn explain(&self, unsent: Unsent, form_path: &str) -> Error {
-        let failure = match (unsent, self.stop.why()) {
+        let stopped = self.stop.why().and_then(|why| why.error);
+        let failure = match (unsent, stopped) {
             (Unsent::Failed(failure), _) => failure,
-            (_, Some(StopReason::Broken(error) | StopReason::Register(error))) => return error,
-            (_, Some(reason @ StopReason::Paused(_))) => {
-                return Error::of("paused", &[&reason.said().unwrap_or_default()]);
-            }
+            (_, Some(error)) => return error,
             _ => return Error::of("interrupted", &[]),
         };
         match failure.why {

@@ -118,7 +118,7 @@ pub(super) fn decide(
     if !matches!(why, Why::Throttled(_)) {
         history.throttled = 0;
     }
-    let stop = |refusal| Next::Stop(StopReason::Refused(refusal, message.clone()));
+    let stop = |refusal| Next::Stop(StopReason::refused(refusal, message));
     let (now, chance) = (circumstances.now, circumstances.chance);
     let (may_go_again, wait, is_everybodys) = match *why {
         Why::Rejected(_) => return Decision::of(Status::Rejected, Next::Done),
@@ -244,9 +244,7 @@ mod tests {
             Next::Done => "done".to_owned(),
             Next::Again(wait) => format!("again in {} s", wait.as_secs()),
             Next::WithFreshToken => "again with a fresh token".to_owned(),
-            Next::Stop(StopReason::Refused(why, _)) => format!("stop: {why:?}"),
-            Next::Stop(StopReason::Paused(until)) => format!("stop until {}", until.0),
-            Next::Stop(other) => panic!("{other:?}"),
+            Next::Stop(why) => format!("stop: {}", why.error.expect("a reason").code),
         };
         let pause = decision.pause.map(|pause| pause.as_secs());
         let pause = pause.map_or(String::new(), |s| format!(", pause of {s} s"));
@@ -291,7 +289,7 @@ mod tests {
             ..CIRCUMSTANCES
         };
         let refused = decided(&[Why::Unauthorized], without_login);
-        assert_eq!(refused, "pending, stop: Credentials");
+        assert_eq!(refused, "pending, stop: credentials_refused");
         let created = Ok(Secret::new("t"));
         let decision = decide(&created, &mut History::default(), CIRCUMSTANCES);
         assert_eq!(decision, Decision::of(Status::Created, Next::Done));

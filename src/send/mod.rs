@@ -28,7 +28,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{Closing, DueRow, Ledger, Writer};
-use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Why};
+use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Stop, Why};
 use crate::register::Claim;
 use crate::report::counted;
 use api::Unsent;
@@ -113,8 +113,7 @@ pub async fn send(
         run: options.run,
         only: options.only,
         page: VecDeque::new(),
-        read_to: RowNumber(0),
-        is_last: false,
+        read_to: Some(RowNumber(0)),
         allowance: options.limit.unwrap_or(u64::MAX),
     };
     let mut begun = JoinSet::new();
@@ -135,13 +134,16 @@ pub async fn send(
             Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
             Some(Err(error)) => {
                 tracing::debug!("{error}");
-                stop.stop(StopReason::Broken(Error::of("internal_error", &[])));
+                stop.stop(StopReason::broken(Error::of("internal_error", &[])));
             }
         }
     }
     let state = sending.state();
-    if let Some((rows, claim)) = &state.left_elsewhere {
-        stop.stop(StopReason::Register(left_elsewhere(*rows, claim)));
+    // Rows that another computer was still sending when all else was done.
+    if let Some((rows, Claim { by, at, .. })) = &state.left_elsewhere {
+        let rows = counted(*rows, "row is", "rows are");
+        let left = Error::of("claimed_elsewhere", &[&rows, by, at]);
+        stop.stop(StopReason::of(Stop::Register, Some(left)));
     }
     (state.tally, due.only.is_some() || due.allowance == 0)
 }
@@ -150,14 +152,8 @@ fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
     let stop = Arc::clone(stop);
     AbortOnDropHandle::new(tokio::spawn(async move {
         tokio::time::sleep(most).await;
-        stop.stop(StopReason::Duration);
+        stop.stop(StopReason::of(Stop::Duration, None));
     }))
-}
-
-/// Rows that another computer was still sending when all else was done.
-fn left_elsewhere(rows: u64, Claim { by, at, .. }: &Claim) -> Error {
-    let rows = counted(rows, "row is", "rows are");
-    Error::of("claimed_elsewhere", &[&rows, by, at])
 }
 
 /// Rows fetched from the ledger at a time.
@@ -169,10 +165,8 @@ struct DueRows {
     run: RunId,
     only: Option<BTreeSet<RowNumber>>,
     page: VecDeque<DueRow>,
-    /// The last row read; none is read twice.
-    read_to: RowNumber,
-    /// Whether there is no page behind this one.
-    is_last: bool,
+    /// The last row read, as none is read twice; none where there is no page behind this one.
+    read_to: Option<RowNumber>,
     /// How many more rows may be begun (`--limit`).
     allowance: u64,
 }
@@ -187,17 +181,15 @@ impl DueRows {
                     self.allowance -= 1;
                     return Some(row);
                 }
-            } else if self.is_last {
-                return None;
             } else {
-                let (run, after) = (self.run, self.read_to);
+                let (run, after) = (self.run, self.read_to?);
                 let page = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
                 match page.await {
                     Ok(page) => self.page = page.into(),
-                    Err(error) => stop.stop(StopReason::Broken(error)),
+                    Err(error) => stop.stop(StopReason::broken(error)),
                 }
-                self.is_last = self.page.len() < PAGE;
-                self.read_to = self.page.back().map_or(after, |last| last.row);
+                let last = self.page.back().filter(|_| self.page.len() == PAGE);
+                self.read_to = last.map(|last| last.row);
             }
         }
         None
@@ -254,12 +246,12 @@ impl Sending {
                     let said = failure.to_string();
                     return Err(self.api.give_up(match failure.why {
                         why if why.is_not_the_api() => {
-                            StopReason::Refused(Refusal::NotTheApi, said)
+                            StopReason::refused(Refusal::NotTheApi, &said)
                         }
-                        why if why.may_pass() => {
-                            StopReason::Failures(format!("Vlens could not be logged in to: {said}"))
-                        }
-                        _ => StopReason::Refused(Refusal::Credentials, said),
+                        why if why.may_pass() => StopReason::failures(&format!(
+                            "Vlens could not be logged in to: {said}"
+                        )),
+                        _ => StopReason::refused(Refusal::Credentials, &said),
                     }));
                 }
                 Err(Unsent::Stopped) => return Err(Stopped),
@@ -333,8 +325,8 @@ impl Sending {
             if matches!(decision.status, Status::Failed | Status::Uncertain) {
                 state.failures_in_a_row += 1;
                 if state.failures_in_a_row >= self.max_consecutive_failures {
-                    let last = why.as_ref().map_or("", |(_, message)| message).to_owned();
-                    self.api.stop.stop(StopReason::Failures(last));
+                    let last = why.as_ref().map_or("", |(_, message)| message);
+                    self.api.stop.stop(StopReason::failures(last));
                 }
             } else {
                 state.failures_in_a_row = 0;

@@ -8,74 +8,62 @@ use tokio::sync::watch;
 use crate::error::{Error, Kind};
 use crate::model::{Refusal, Stop, Timestamp};
 
+/// Why a run stops early: the word for it, and what there is to say beyond that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StopReason {
-    Signal,
-    /// Vlens refuses every request.
-    Refused(Refusal, String),
-    /// Too many rows in a row failed or became uncertain, or nobody could log in.
-    Failures(String),
-    /// Vlens asks to wait until then, which nobody sits out.
-    Paused(Timestamp),
-    /// `--max-duration` has passed.
-    Duration,
-    /// The team's register is out of reach, or not to be trusted: nobody knows what other computers sent.
-    Register(Error),
-    /// The ledger can no longer be written: nothing may be sent that cannot be recorded.
-    Broken(Error),
+pub struct StopReason {
+    /// None by a fault of our own: the ledger can no longer be written, and nothing may be sent that cannot be recorded.
+    pub stop: Option<Stop>,
+    pub error: Option<Error>,
 }
 
 impl StopReason {
+    pub fn of(stop: Stop, error: Option<Error>) -> StopReason {
+        let stop = Some(stop);
+        StopReason { stop, error }
+    }
+
+    pub(super) fn broken(error: Error) -> StopReason {
+        let (stop, error) = (None, Some(error));
+        StopReason { stop, error }
+    }
+
+    /// Every invitation would be refused; `said` is what was observed.
+    pub(super) fn refused(refusal: Refusal, said: &dyn Display) -> StopReason {
+        StopReason::of(Stop::Refused, Some(refused(refusal, said)))
+    }
+
+    /// Too many rows in a row failed or became uncertain, or nobody could log in.
+    pub(super) fn failures(last: &str) -> StopReason {
+        let last = last.trim_end_matches('.');
+        StopReason::of(Stop::Failures, Some(Error::of("failures", &[&last])))
+    }
+
     /// Vlens has asked at `now` for a wait that nobody sits out.
     pub(super) fn paused(now: Timestamp, wait: Duration) -> StopReason {
         let ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-        StopReason::Paused(Timestamp(now.0.saturating_add(ms)))
+        let until = local(Timestamp(now.0.saturating_add(ms)));
+        StopReason::of(Stop::Failures, Some(Error::of("paused", &[&until])))
     }
 
     /// A later reason that is graver takes the place of an earlier one: exit 1 before 6, 6 before 4.
-    fn gravity(&self) -> u8 {
-        match self {
-            StopReason::Broken(_) => 2,
-            StopReason::Refused(..) => 1,
-            StopReason::Register(error) => u8::from(error.kind == Kind::Refused),
-            StopReason::Signal
-            | StopReason::Failures(_)
-            | StopReason::Paused(_)
-            | StopReason::Duration => 0,
-        }
+    fn gravity(&self) -> (bool, bool) {
+        let kind = self.error.as_ref().map(|error| error.kind);
+        (self.stop.is_none(), kind == Some(Kind::Refused))
     }
 
-    /// How a run is told to have stopped early; not by a fault of our own. Whatever stopped it, with nothing left to send it did not; a
-    /// refusal must be told all the same.
+    /// How a run is told to have stopped early. Whatever stopped it, with nothing left to send it did not; a refusal must be told all the
+    /// same.
     pub fn of_run(why: Option<&StopReason>, is_done: bool, limit_reached: bool) -> Option<Stop> {
-        match why {
-            Some(StopReason::Refused(..)) => Some(Stop::Refused),
-            _ if is_done => None,
-            None => limit_reached.then_some(Stop::Limit),
-            Some(StopReason::Signal) => Some(Stop::Signal),
-            Some(StopReason::Register(_)) => Some(Stop::Register),
-            Some(StopReason::Failures(_) | StopReason::Paused(_)) => Some(Stop::Failures),
-            Some(StopReason::Duration) => Some(Stop::Duration),
-            Some(StopReason::Broken(_)) => None,
-        }
+        let limit = limit_reached.then_some(Stop::Limit);
+        let stop = why.map_or(limit, |why| why.stop);
+        stop.filter(|stop| !is_done || *stop == Stop::Refused)
     }
 
-    /// What there is to say beyond the word for it.
     pub fn said(&self) -> Option<String> {
-        let whole = |error: &Error| match &error.hint {
-            Some(hint) => format!("{} {hint}", error.message),
-            None => error.message.clone(),
-        };
-        Some(match self {
-            StopReason::Signal | StopReason::Duration => return None,
-            StopReason::Register(error) => whole(error),
-            StopReason::Refused(refusal, message) => whole(&refused(*refusal, message)),
-            StopReason::Failures(last) => format!("The last one: {}.", last.trim_end_matches('.')),
-            StopReason::Paused(until) => format!(
-                "Vlens asks to wait until {}; nothing is sent before.",
-                local(*until)
-            ),
-            StopReason::Broken(error) => error.message.clone(),
+        let Error { message, hint, .. } = self.error.as_ref()?;
+        Some(match hint {
+            Some(hint) => format!("{message} {hint}"),
+            None => message.clone(),
         })
     }
 }
@@ -146,16 +134,17 @@ mod tests {
 
     #[test]
     fn the_gravest_reason_is_told_and_of_two_alike_the_first() {
-        let broken = || StopReason::Broken(Error::of("ledger_failed.stopped", &[]));
-        let refused = || StopReason::Refused(Refusal::Rights, "no".to_owned());
+        let broken = || StopReason::broken(Error::of("ledger_failed.stopped", &[]));
+        let refused = || StopReason::refused(Refusal::Rights, &"no");
+        let of = |stop| StopReason::of(stop, None);
         let stop = StopSignal::default();
         for (next, told) in [
-            (StopReason::Signal, StopReason::Signal),
-            (StopReason::Duration, StopReason::Signal),
+            (of(Stop::Signal), of(Stop::Signal)),
+            (of(Stop::Duration), of(Stop::Signal)),
             (refused(), refused()),
-            (StopReason::Failures("20".to_owned()), refused()),
+            (StopReason::failures("20"), refused()),
             (broken(), broken()),
-            (StopReason::Signal, broken()),
+            (of(Stop::Signal), broken()),
         ] {
             stop.stop(next);
             assert!(stop.is_stopping());

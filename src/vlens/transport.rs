@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use reqwest::header::{DATE, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, Request, Response, Url};
+use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::bytes::Bytes;
 
@@ -33,8 +34,8 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Default)]
 pub struct Way {
     pub proxy: Option<String>,
-    /// More certificate authorities to trust, in PEM form.
-    pub ca_pem: Option<Vec<u8>>,
+    /// More certificate authorities to trust.
+    pub authorities: Vec<CertificateDer<'static>>,
 }
 
 /// The HTTP client, kept from everything that it must not do by itself.
@@ -46,8 +47,8 @@ pub(super) fn http_client(
 ) -> Result<reqwest::Client, Error> {
     // An error means that a provider is installed already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let ca_pem = way.ca_pem.as_deref();
-    let extra = ca_pem.map_or(Ok(Vec::new()), extra_authorities)?;
+    let trusted = |one: &CertificateDer<'_>| Certificate::from_der(one).ok();
+    let extra: Vec<Certificate> = way.authorities.iter().filter_map(trusted).collect();
     let proxy = way.proxy.as_deref().map(proxy).transpose()?;
     let builder = || builder(base_url, timeout, concurrency, proxy.clone());
     // Who names the authorities to trust means these and no others.
@@ -63,21 +64,20 @@ pub(super) fn http_client(
                 );
             }
             let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-            let roots = roots.filter_map(|root| Certificate::from_der(root).ok());
-            builder().tls_certs_only(roots.chain(extra)).build()
+            let roots = roots.filter_map(trusted).chain(extra);
+            builder().tls_certs_only(roots).build()
         }
         built => built,
     };
     built.map_err(|error| {
         let cause = std::error::Error::source(&error)
             .map_or_else(|| "no cause given".to_owned(), ToString::to_string);
-        if ca_pem.is_some() {
-            return ca_unusable(&format!("cannot be used: {cause}"));
-        }
-        if are_named {
-            return Error::of("ca_unusable.named", &[&cause]);
-        }
-        Error::of("tls_unavailable", &[&cause])
+        let name = if are_named {
+            "ca_unusable"
+        } else {
+            "tls_unavailable"
+        };
+        Error::of(name, &[&cause])
     })
 }
 
@@ -117,18 +117,6 @@ fn builder(
     } else {
         proxy.into_iter().fold(builder, ClientBuilder::proxy)
     }
-}
-
-fn extra_authorities(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
-    match Certificate::from_pem_bundle(pem) {
-        Ok(certificates) if certificates.is_empty() => Err(ca_unusable("holds no certificate")),
-        Ok(certificates) => Ok(certificates),
-        Err(_) => Err(ca_unusable("is not a readable PEM file")),
-    }
-}
-
-fn ca_unusable(what: &str) -> Error {
-    Error::of("ca_unusable", &[&what])
 }
 
 /// The address of the API, without a trailing slash; a path before `/api` is kept. Checked once, so that no secret goes out over

@@ -108,10 +108,11 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("tenant", tenant(settings));
     chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
-    let authority = settings.ca_pem();
-    let read =
-        |pem: Option<_>| pem.map_or_else(Finding::default, |_| Finding::of("authority", &[]));
-    chart.note("authority", authority.map(read));
+    let authorities = settings.authorities().map(|named| match &named[..] {
+        [] => Finding::default(),
+        _ => Finding::of("authority", &[]),
+    });
+    chart.note("authority", authorities);
     let target = base_url.and_then(|base_url| {
         let account = settings.account(settings.needs_login())?;
         let sending = settings.sending(&SendArgs::default());

@@ -299,7 +299,9 @@ impl<'s> Flow<'s> {
             let ended = || {
                 let mut ended = ended_as(&summary)?;
                 // A register that is not to be trusted is worse than one that is away: trying again is of no use.
-                if let Some(StopReason::Register(error)) = self.stop.why() {
+                if let Some(StopReason { stop, error }) = self.stop.why()
+                    && let (Some(Stop::Register), Some(error)) = (stop, error)
+                {
                     ended.kind = error.kind;
                 }
                 Some(ended)
@@ -381,7 +383,7 @@ impl<'s> Flow<'s> {
     ) -> Result<(Ledger, Option<Stop>, Option<String>), Error> {
         let run = begun.run;
         let register = begun.register.unwrap_or_else(|error| {
-            self.stop.stop(StopReason::Register(error));
+            self.stop.stop(StopReason::of(Stop::Register, Some(error)));
             None
         });
         let limiter = world::limiter(&begun.ledger, self.sending.limits)?;
@@ -412,8 +414,8 @@ impl<'s> Flow<'s> {
         }
         let is_done = tally.counts.pending == 0;
         let reason = self.stop.why();
-        if let Some(StopReason::Broken(error)) = reason {
-            return Err(error);
+        if let Some(StopReason { stop: None, error }) = reason {
+            return Err(error.unwrap_or_else(|| Error::of("internal_error", &[])));
         }
         let stopped = StopReason::of_run(reason.as_ref(), is_done, limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);

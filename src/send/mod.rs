@@ -95,8 +95,7 @@ pub async fn send(
 ) -> (Tally, bool) {
     api.max_attempts = options.max_attempts;
     api.ledger = Some(ledger.clone());
-    let stop = Arc::clone(&api.stop);
-    let _timer = options.max_duration.map(|most| stop_after(most, &stop));
+    let _timer = options.max_duration.map(|most| stop_after(most, &api.stop));
     let sending = Arc::new(Sending {
         api,
         places: Arc::new(Semaphore::new(options.concurrency)),
@@ -104,7 +103,7 @@ pub async fn send(
         state: Mutex::new(State {
             tally: start,
             failures_in_a_row: 0,
-            left_elsewhere: None,
+            left_elsewhere: Vec::new(),
             observer,
         }),
     });
@@ -116,9 +115,9 @@ pub async fn send(
         read_to: Some(RowNumber(0)),
         allowance: options.limit.unwrap_or(u64::MAX),
     };
-    let mut begun = JoinSet::new();
+    let (stop, mut begun) = (&sending.api.stop, JoinSet::new());
     loop {
-        let ended = match due.next(&stop).await {
+        let ended = match due.next(stop).await {
             Some(row) => {
                 if let Ok(place) = sending.place().await {
                     begun.spawn(Arc::clone(&sending).deliver(row, place));
@@ -132,16 +131,15 @@ pub async fn send(
             None | Some(Ok(Ok(true) | Err(Stopped))) => {}
             // It was not sent after all: another may be.
             Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
-            Some(Err(error)) => {
-                tracing::debug!("{error}");
-                stop.stop(StopReason::broken(Error::of("internal_error", &[])));
-            }
+            // A panic, which is told as such.
+            Some(Err(_)) => stop.stop(StopReason::broken(Error::of("internal_error", &[]))),
         }
     }
     let state = sending.state();
     // Rows that another computer was still sending when all else was done.
-    if let Some((rows, Claim { by, at, .. })) = &state.left_elsewhere {
-        let rows = counted(*rows, "row is", "rows are");
+    if let [.., Claim { by, at, .. }] = &state.left_elsewhere[..] {
+        let rows = state.left_elsewhere.len() as u64;
+        let rows = counted(rows, "row is", "rows are");
         let left = Error::of("claimed_elsewhere", &[&rows, by, at]);
         stop.stop(StopReason::of(Stop::Register, Some(left)));
     }
@@ -211,8 +209,8 @@ struct Sending {
 struct State {
     tally: Tally,
     failures_in_a_row: u32,
-    /// Rows left to another computer, on whose way they are, with the last one's claim.
-    left_elsewhere: Option<(u64, Claim)>,
+    /// Of rows left to another computer, on whose way they are.
+    left_elsewhere: Vec<Claim>,
     observer: Observer,
 }
 
@@ -362,9 +360,7 @@ impl Sending {
             if looks < LOOKS_ELSEWHERE {
                 return Ok(Some(Duration::from_millis(500) * 2_u32.pow(looks)));
             }
-            let mut state = self.state();
-            let before = state.left_elsewhere.as_ref().map_or(0, |left| left.0);
-            state.left_elsewhere = Some((before + 1, claim.clone()));
+            self.state().left_elsewhere.push(claim.clone());
             return Ok(None);
         };
         let why = Some(("elsewhere".to_owned(), words.clone()));

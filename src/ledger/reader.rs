@@ -146,30 +146,17 @@ impl Reader {
         Ok(copy.first(HELD, ())?.unwrap_or_default())
     }
 
+    /// A ledger is no backup from its first write on.
     fn refuse_to_overwrite(&self, to: &Path) -> Result<()> {
-        let refused =
-            |what: &str| Err(Error::of("backup_would_overwrite", &[&to.display(), &what]));
-        if to == self.path() {
-            return refused("is the ledger itself");
-        }
-        if !to.exists() {
-            return Ok(());
-        }
-        if beside(to, ".lock").exists() {
-            return refused("is a ledger that is worked with");
-        }
-        match Reader::open(to) {
-            Ok(Some(older)) if older.binding == self.binding => {
-                if older.db.meta("copied_ms")?.is_none() {
-                    return refused("is a ledger and no backup");
-                }
-                if held(&older.db)? > held(&self.db)? {
-                    return refused("knows more than the ledger, which may have lost its memory");
-                }
-                Ok(())
-            }
-            _ => refused("is no backup of this ledger"),
-        }
+        let is_of_this = |older: &Reader| to != self.path() && older.binding == self.binding;
+        let older = Reader::open(to).ok().flatten().filter(is_of_this);
+        let what = match older.map(|older| Ok((older.db.meta("copied_ms")?, held(&older.db)?))) {
+            _ if !to.exists() => return Ok(()),
+            Some(Ok((Some(_), known))) if known <= held(&self.db)? => return Ok(()),
+            Some(Ok((Some(_), _))) => "knows more than the ledger, which may have lost its memory",
+            None | Some(Ok((None, _)) | Err(Error { .. })) => "is no backup of this ledger",
+        };
+        Err(Error::of("backup_would_overwrite", &[&to.display(), &what]))
     }
 }
 

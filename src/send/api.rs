@@ -210,8 +210,7 @@ impl Api {
         }
     }
 
-    /// Waits for a slot, with a token; without one for a session, as the row's body tells. Should the token end while it waits, the server
-    /// says so.
+    /// Waits for a slot, with a token that is good when the slot comes; without one for a session, as the row's body tells.
     pub(super) async fn admit(
         &self,
         row: &DueRow,
@@ -220,7 +219,15 @@ impl Api {
         if is_invitation(&row.customer.body) {
             bearer = Some(self.bearer().await?);
         }
-        Ok((self.slot(Some(row)).await?, bearer))
+        let mut slot = self.slot(Some(row)).await?;
+        // The wait can be long. Where tokens live shorter than that, renewing them for ever would send nothing else: the second is
+        // sent with, however old, and the server has the last word.
+        if bearer.as_ref().is_some_and(|it| !self.is_still_good(it)) {
+            slot.not_sent().await;
+            bearer = Some(self.bearer().await?);
+            slot = self.slot(Some(row)).await?;
+        }
+        Ok((slot, bearer))
     }
 
     /// Waits for a slot within this process's limits, and then within the team's, for a row or for a call that is about none.

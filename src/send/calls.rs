@@ -148,6 +148,13 @@ impl Api {
             .await
     }
 
+    /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
+    pub(super) fn is_still_good(&self, bearer: &AccessToken) -> bool {
+        // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
+        matches!(self.token.try_lock().as_deref(), Ok(Some(Ok(token)))
+            if token.admin.access == bearer && clock::steady() < token.renew_at)
+    }
+
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.
     pub(super) async fn refused(&self, bearer: &AccessToken) {
         if let Some(Ok(token)) = &mut *self.token.lock().await

@@ -111,7 +111,6 @@ impl Ledger {
         }
     }
 
-    /// Notes what a person or the register decided on an invitation.
     pub(super) fn note_decision(
         &self,
         invitation: InvitationId,
@@ -231,7 +230,6 @@ impl Ledger {
 }
 
 impl Reader {
-    /// Whether it is one of a team's.
     pub fn has_joined(&self) -> Result<bool> {
         Ok(self.db.meta("joined")?.is_some())
     }

@@ -1,6 +1,5 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
 
-use std::io;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use rusqlite::config::DbConfig;
 use super::memory::{Lock, OnLoss, held, set_aside};
 use super::place::{self, LOG_MAX_BYTES, UNFINISHED, Watch, beside};
 use super::reader::{APPLICATION_ID, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema};
-use super::sql::{Db, not_a_ledger};
+use super::sql::Db;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::{Binding, Moment};
@@ -211,15 +210,6 @@ fn create(path: &Path, binding: &Binding) -> Result<()> {
 /// A ledger that is there, recognised and ready to be written.
 fn connect(path: &Path) -> Result<Reader> {
     refuse_unseen(path)?;
-    // What is no SQLite database at all, before SQLite could touch it. Never while this process has it open: closing any handle drops
-    // the locks of all (POSIX).
-    match place::head(path) {
-        Ok(place::MAGIC) => {}
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            return Err(place::io_failure(path, &error));
-        }
-        _ => return Err(not_a_ledger(path)),
-    }
     let reader = Reader::recognise(Db::open(path, path, true)?)?;
     let log_limit = format!("PRAGMA journal_size_limit = {LOG_MAX_BYTES}");
     reader.db.script(&(PRAGMAS.to_owned() + &log_limit))?;

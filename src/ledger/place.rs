@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -120,14 +120,6 @@ pub(super) fn publish(file: &Path, path: &Path) -> Result<()> {
 /// In bytes; 0 for a file that is not there.
 pub(super) fn size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
-}
-
-/// How every SQLite database begins.
-pub(super) const MAGIC: [u8; 16] = *b"SQLite format 3\0";
-
-pub(super) fn head<const N: usize>(path: &Path) -> io::Result<[u8; N]> {
-    let mut head = [0; N];
-    File::open(path)?.read_exact(&mut head).map(|()| head)
 }
 
 pub(super) fn io_failure(path: &Path, error: &io::Error) -> Error {

@@ -34,7 +34,6 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the ledger at `path`; `None` when there is none.
     pub fn open(path: &Path) -> Result<Option<Reader>> {
         let path = place::canonical(path)?;
         if !path.exists() {
@@ -65,13 +64,10 @@ impl Reader {
             WHERE url.key = 'base_url' AND tenancy.key = 'tenancy_name' AND salt.key = 'salt'";
         let known = MIGRATIONS.len();
         match db.first::<(i64, usize)>(HEADER, ())? {
-            Some((APPLICATION_ID, version)) if version == known => {}
-            Some((APPLICATION_ID, version)) if version > known => {
+            Some((APPLICATION_ID, version)) if version <= known => {}
+            Some((APPLICATION_ID, version)) => {
                 let shown = db.path.display();
                 return Err(Error::of("ledger_newer", &[&shown, &version, &known]));
-            }
-            Some((APPLICATION_ID, _)) => {
-                return Err(db.damaged("its version number makes no sense"));
             }
             _ => return Err(not_a_ledger(&db.path)),
         }

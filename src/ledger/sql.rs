@@ -127,12 +127,9 @@ fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
     let shown = path.display();
     let verb = if is_writing { "written" } else { "read" };
     match error.sqlite_error_code() {
-        // Whoever writes has looked at it before.
-        Some(ErrorCode::NotADatabase) if !is_writing => not_a_ledger(path),
+        Some(ErrorCode::NotADatabase) => not_a_ledger(path),
         // Without a code of SQLite's own it is a value that cannot stand there.
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) | None => {
-            damaged(path, &error.to_string())
-        }
+        Some(ErrorCode::DatabaseCorrupt) | None => damaged(path, &error.to_string()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             Error::of("ledger_busy.held", &[&shown])
         }

@@ -131,13 +131,8 @@ impl Ledger {
         Ok(is_due)
     }
 
-    /// Plans the rows of a run's sheet afresh.
-    pub fn plan_again(&mut self, run: RunId, decide: Decide<'_>) -> Result<()> {
-        self.write(|ledger| ledger.meet_again(run, decide).map(drop))
-    }
-
-    /// Lets the rows of a run's sheet meet their invitations. Returns how many were created with another content.
-    pub(super) fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64> {
+    /// Within a transaction, lets the rows of a run's sheet meet their invitations. Returns how many were created with another content.
+    pub fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64> {
         let mut changed = 0;
         for meeting in self.open_rows(run, None)? {
             changed += u64::from(meeting.is_changed());

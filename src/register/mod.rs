@@ -47,7 +47,6 @@ pub struct Claim {
     pub request: Option<AttemptId>,
 }
 
-/// Columns of a claim.
 const CLAIM: &str = "status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint, uuid_send(attempt)";
 
 impl Claim {
@@ -149,7 +148,6 @@ impl Register {
         self.member.is_known.load(Ordering::Relaxed)
     }
 
-    /// A name for one more request.
     pub fn new_attempt() -> Result<AttemptId> {
         random()
     }

@@ -32,9 +32,7 @@ use crate::model::{Failure, Outcome, Plan, Refusal, Standing, Status, Timestamp,
 pub struct Wishes {
     /// `--resend-uncertain`, or `on_uncertain = "resend"`.
     pub resend_uncertain: bool,
-    /// `--retry-rejected`.
     pub retry_rejected: bool,
-    /// `--resend-changed`.
     pub resend_changed: bool,
 }
 
@@ -58,7 +56,6 @@ pub fn plan(standing: Option<Standing>, wishes: Wishes) -> Plan {
 /// What a row has been through in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct History {
-    /// Attempts used up.
     pub(super) attempts: u32,
     /// 429 in a row.
     pub(super) throttled: u32,

@@ -30,7 +30,6 @@ const ASIDES_SHOWN: usize = 5;
 /// How many contract types a note lists.
 const TYPES_SHOWN: usize = 10;
 
-/// A sheet ready to be read.
 pub struct Sheet {
     pub source: Source,
     pub mapping: Mapping,
@@ -43,7 +42,6 @@ pub struct Sheet {
 }
 
 impl Sheet {
-    /// Opens the file and binds the mapping to its headers.
     pub fn open(
         input: &Input,
         options: &Options,
@@ -185,7 +183,6 @@ fn next_batch(
 struct Seen(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
 
 impl Seen {
-    /// Judges one row after the other.
     fn judge(&mut self, row: Row, mapped: Mapped) -> Judged {
         let number = row.number;
         let verdict = match (mapped.aside, mapped.result) {
@@ -245,6 +242,7 @@ pub fn import(
 }
 
 /// Applies the plan to rows that are in the ledger already: the same table as for rows of a file.
-pub fn make_due(ledger: &mut Ledger, run: RunId, wishes: Wishes) -> Result<(), Error> {
-    ledger.plan_again(run, &|standing| plan(standing, wishes))
+pub fn make_due(ledger: &Ledger, run: RunId, wishes: Wishes) -> Result<(), Error> {
+    let decide = |standing| plan(standing, wishes);
+    ledger.write(|ledger| ledger.meet_again(run, &decide).map(drop))
 }

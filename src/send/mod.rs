@@ -39,15 +39,11 @@ pub struct SendOptions {
     pub run: RunId,
     /// Of them these alone; none: all.
     pub only: Option<BTreeSet<RowNumber>>,
-    /// Requests under way at a time.
     pub concurrency: usize,
-    /// Attempts a row has in this run.
     pub max_attempts: u32,
     /// Rows in a row that may fail or become uncertain before the run stops.
     pub max_consecutive_failures: u32,
-    /// Rows to send at the most.
     pub limit: Option<u64>,
-    /// When to stop although rows are left.
     pub max_duration: Option<Duration>,
 }
 
@@ -71,7 +67,6 @@ pub enum SendEvent {
     Paused { wait: Duration },
 }
 
-/// How far the run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     pub counts: Counts,

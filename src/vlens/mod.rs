@@ -80,7 +80,9 @@ impl Client {
         concurrency: usize,
     ) -> Result<Client, Error> {
         let mut headers = HeaderMap::new();
-        headers.insert("apikey", api_key_header(api_key)?);
+        let api_key = secret_header("", api_key.expose());
+        let api_key = api_key.ok_or_else(|| Error::of("api_key_invalid", &[]))?;
+        headers.insert("apikey", api_key);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         // The tenant's name need not be ASCII.
         let tenancy_header = HeaderValue::from_bytes(tenancy_name.as_bytes()).ok();
@@ -272,17 +274,6 @@ fn secret_header(prefix: &str, secret: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(&format!("{prefix}{secret}")).ok()?;
     header.set_sensitive(true);
     is_one_word.then_some(header)
-}
-
-fn api_key_header(key: &Secret) -> Result<HeaderValue, Error> {
-    secret_header("", key.expose()).ok_or_else(|| {
-        let what = if key.expose().trim().is_empty() {
-            "is empty"
-        } else {
-            "holds a space, a line break or another character that no key has"
-        };
-        Error::of("api_key_invalid", &[&what])
-    })
 }
 
 #[cfg(test)]

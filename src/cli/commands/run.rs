@@ -66,10 +66,10 @@ pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger,
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
 pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
-    let (flow, mut begun) = go_on(args.run, &args.send, settings, "resume").await?;
+    let (flow, begun) = go_on(args.run, &args.send, settings, "resume").await?;
     let wishes = flow.sending.wishes;
     if wishes != Wishes::default() {
-        make_due(&mut begun.ledger, begun.run, wishes)?;
+        make_due(&begun.ledger, begun.run, wishes)?;
     }
     flow.tell(flow.deliver(begun, None).await)
 }

@@ -65,6 +65,7 @@ impl Ledger {
               AND (?1 IS NULL OR EXISTS (SELECT 1 FROM invitations WHERE id = ?1 AND status = 'pending'))
               AND NOT EXISTS (SELECT 1 FROM attempts WHERE invitation_id = ?1 AND closed_ms IS NULL)
             RETURNING id";
+        self.opened_ms.set(opened.uptime_ms);
         let opened_ms = self.steady_ms(opened);
         let attempt = (invitation, self.process, opened_ms, register_id);
         if let Some(id) = self.db.value(OPEN, attempt)? {

@@ -1,5 +1,6 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
 
+use std::cell::Cell;
 use std::ops::Deref;
 use std::path::Path;
 
@@ -14,19 +15,21 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::{Binding, Moment};
 
-/// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory. The log is written
-/// back after half a minute of sending at the vendor's pace or so, so that whoever loses it loses little.
+/// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory.
 const PRAGMAS: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA secure_delete = FAST;
     PRAGMA cache_size = -8000;
-    PRAGMA wal_autocheckpoint = 500;
+    PRAGMA wal_autocheckpoint = 4000;
 ";
 
 /// Writes the log back into the ledger, as far as readers let it.
 const WRITE_BACK: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+/// Half a minute of sending at the vendor's pace, so that the log never holds more than a whole one.
+const WRITE_BACK_EVERY_MS: i64 = 30_000;
 
 /// Who writes, as others are told; from which moment on.
 #[derive(Debug, Clone)]
@@ -51,6 +54,9 @@ pub struct Ledger {
     pub(super) assumes_sent: bool,
     since: Moment,
     pub(super) watch: Watch,
+    /// Uptime at the last intent, and when the log was last written back.
+    pub(super) opened_ms: Cell<i64>,
+    written_back_ms: Cell<i64>,
 }
 
 impl Deref for Ledger {
@@ -96,6 +102,8 @@ impl Ledger {
             process: 0,
             assumes_sent: false,
             since: worker.since.clone(),
+            opened_ms: Cell::new(worker.since.uptime_ms),
+            written_back_ms: Cell::new(worker.since.uptime_ms),
         };
         ledger.process = ledger.take_over(worker)?;
         // So that a copy of the file alone tells that it was in use.
@@ -130,6 +138,17 @@ impl Ledger {
         // A commit into a deleted file is worth nothing, and SQLite does not notice.
         self.watch.check()?;
         self.lock.note(held(&self.db)?).map(|()| value)
+    }
+
+    /// Writes the log back into the ledger from time to time, so that whoever loses the log loses little; just after it was looked for a
+    /// cut, which this would hide.
+    pub(super) fn write_log_back_in_time(&self) -> Result<()> {
+        let now_ms = self.opened_ms.get();
+        if now_ms.saturating_sub(self.written_back_ms.get()) < WRITE_BACK_EVERY_MS {
+            return Ok(());
+        }
+        self.written_back_ms.set(now_ms);
+        self.db.script(WRITE_BACK)
     }
 
     /// One statement as such a transaction.

@@ -124,7 +124,7 @@ fn write(ledger: &Ledger, batch: Vec<Command>, failed: &OnceLock<Error>) {
             Ok(())
         })
     });
-    match written {
+    match written.and_then(|()| ledger.write_log_back_in_time()) {
         Ok(()) => answers.into_iter().for_each(|answer| answer()),
         // The first one counts.
         Err(error) => drop(failed.set(error)),

@@ -143,14 +143,7 @@ pub(crate) fn choice_pairs(field: &FormField) -> Vec<(String, String)> {
 /// What a field's values must be, by the form and by the words of its key and labels: the one place that says so, for a sheet
 /// whose headers are the keys, for what `init` writes, and for the cells of a template.
 pub fn type_of(field: &FormField) -> FieldType {
-    let known = names_of(field).into_iter();
-    let names = folded(known.flat_map(|name| [name].into_iter().chain(parts(name))));
-    let is_about = |concept: &&Concept| {
-        let mut known = concept.names.iter().chain([&concept.key]);
-        known.any(|known| names.contains(&fold(known)))
-    };
-    let by_words = WORDS.concepts.iter().find(is_about);
-    let by_words = by_words.map_or(FieldType::Text, |concept| concept.field_type);
+    let by_words = concept_of(field).map_or(FieldType::Text, |concept| concept.field_type);
     let is_numeric = WORDS.number_kinds.contains(&field.kind);
     match (by_words, field.kind.as_str()) {
         _ if !field.options.is_empty() => FieldType::Choice,
@@ -158,6 +151,17 @@ pub fn type_of(field: &FormField) -> FieldType {
         (FieldType::Text, _) if is_numeric && !holds_digits(field) => FieldType::Number,
         _ => by_words,
     }
+}
+
+/// What a field is about, by the words of its key and labels.
+pub(super) fn concept_of(field: &FormField) -> Option<&'static Concept> {
+    let known = names_of(field).into_iter();
+    let names = folded(known.flat_map(|name| [name].into_iter().chain(parts(name))));
+    let is_about = |concept: &&Concept| {
+        let mut known = concept.names.iter().chain([&concept.key]);
+        known.any(|known| names.contains(&fold(known)))
+    };
+    WORDS.concepts.iter().find(is_about)
 }
 
 /// Whether a word of the key or a label says that its digits are no number.

@@ -30,13 +30,13 @@ static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
 
 impl Role {
     /// The role that a header names, by itself or with its translations beside it (`phoneNumber (رقم الهاتف)`).
-    pub fn of(header: &str) -> Option<Role> {
+    pub(crate) fn of(header: &str) -> Option<Role> {
         let named = |text: &str| ROLES.get(&fold(text)).copied();
         named(header).or_else(|| agreed(parts(header).map(named)))
     }
 
     /// How near a header of this role is to the API's own word: 2 to the letter, 1 in any spelling or among translations.
-    pub fn nearness(self, header: &str) -> u8 {
+    pub(crate) fn nearness(self, header: &str) -> u8 {
         let own = &self.names()[0];
         let is_own = |text: &str| fold(text) == fold(own);
         match header {

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+use strum::Display;
 
 use super::names::{fold, fold_choice};
 use crate::model::FieldType;
@@ -55,17 +56,20 @@ pub(crate) struct Words {
 }
 
 /// What a header stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Role {
+pub enum Role {
+    #[strum(to_string = "the recipient's phone")]
     Phone,
+    #[strum(to_string = "the recipient's e-mail")]
     Email,
+    #[strum(to_string = "the contract type")]
     ContractType,
 }
 
 impl Role {
     /// The headers of the role's column; the first is the API's own and wins over the others.
-    pub fn names(self) -> &'static [String] {
+    pub(crate) fn names(self) -> &'static [String] {
         &WORDS.roles[&self]
     }
 }

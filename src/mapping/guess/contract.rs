@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::goals::{CONTRACT_TYPE, ColumnGuess};
+use super::goals::ColumnGuess;
 use super::headers::{Words, all};
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
 use crate::mapping::names::{fold, western_digits};
 use crate::mapping::value::parts_of;
-use crate::mapping::words::WORDS;
+use crate::mapping::words::{Role, WORDS};
 use crate::model::{ContractTypeId, Form};
 
 /// A column with more different values than this is no list of products.
@@ -91,7 +91,7 @@ enum Naming {
 impl Naming {
     fn of(column: &ColumnGuess, forms: &BTreeMap<ContractTypeId, Form>) -> Option<Naming> {
         let (header, profile) = (column.header(), &column.profile);
-        let concept = WORDS.concept(CONTRACT_TYPE)?;
+        let concept = WORDS.concept(&Role::ContractType.names()[0])?;
         let pieces: Vec<Words> = all([header].into_iter().chain(parts(header)));
         let is_one = |names: &[String]| {
             let names = all(names);

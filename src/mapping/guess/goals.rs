@@ -8,17 +8,12 @@ use strum::Display;
 
 use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all};
 use super::profile::Profile;
-use crate::mapping::form::{choice_pairs, names_of, type_of};
+use crate::mapping::form::{choice_pairs, concept_of, names_of, type_of};
 use crate::mapping::names::fold;
 use crate::mapping::value::{Choices, Country};
 use crate::mapping::words::{Concept, Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
-/// Concepts of the recipient.
-pub(super) const PHONE: &str = "phoneNumber";
-pub(super) const EMAIL: &str = "email";
-/// The concept of the contract type.
-pub(super) const CONTRACT_TYPE: &str = "contractTypeId";
 pub(super) const FULL_NAME: &str = "fullName";
 /// Parts of the full name: fields of their own only where a form has them.
 pub(super) const FIRST_NAME: &str = "firstName";
@@ -26,17 +21,12 @@ pub(super) const LAST_NAME: &str = "lastName";
 
 /// What a column may feed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Display, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(untagged)]
 pub enum Target {
-    #[strum(to_string = "the recipient's phone")]
-    Phone,
-    #[strum(to_string = "the recipient's e-mail")]
-    Email,
-    #[strum(to_string = "the contract type")]
-    ContractType,
+    #[strum(to_string = "{0}")]
+    Role(Role),
     /// The form field with this key.
     #[strum(to_string = "{0}")]
-    #[serde(untagged)]
     Field(String),
 }
 
@@ -153,24 +143,15 @@ enum Vote {
 
 impl Goal {
     fn of_concept(concept: &'static Concept) -> Option<Goal> {
-        let target = match concept.key.as_str() {
-            PHONE => Target::Phone,
-            EMAIL => Target::Email,
-            CONTRACT_TYPE => Target::ContractType,
-            FIRST_NAME | LAST_NAME => return None,
-            key => Target::field(key),
-        };
-        Some(Goal::new(target, Some(concept), None))
+        let key = concept.key.as_str();
+        let role = Role::of(key).map(Target::Role);
+        let target = role.unwrap_or_else(|| Target::field(key));
+        let is_part = matches!(key, FIRST_NAME | LAST_NAME);
+        (!is_part).then(|| Goal::new(target, Some(concept), None))
     }
 
     fn of_field(field: &FormField) -> Goal {
-        let names = all(names_of(field));
-        let is_about = |concept: &&Concept| {
-            let known = all(concept.names.iter().chain([&concept.key]));
-            names.iter().any(|name| known.iter().any(|it| it.are(name)))
-        };
-        let concept = WORDS.concepts.iter().find(is_about);
-        Goal::new(Target::field(&field.key), concept, Some(field))
+        Goal::new(Target::field(&field.key), concept_of(field), Some(field))
     }
 
     fn new(target: Target, concept: Option<&'static Concept>, field: Option<&FormField>) -> Goal {
@@ -193,14 +174,13 @@ impl Goal {
         self.concept.is_some_and(|concept| concept.key == key)
     }
 
-    fn is_of_recipient(&self) -> bool {
-        let mut keys = [PHONE, EMAIL, CONTRACT_TYPE].into_iter();
-        keys.any(|key| self.is_about(key))
+    fn role(&self) -> Option<Role> {
+        Role::of(&self.concept?.key)
     }
 
     /// A form that asks for the phone or e-mail again is fed by the recipient's column, and must not take it away.
     pub fn is_recipients_again(&self) -> bool {
-        matches!(self.target, Target::Field(_)) && self.is_of_recipient()
+        matches!(self.target, Target::Field(_)) && self.role().is_some()
     }
 
     fn is_words(&self) -> bool {
@@ -216,12 +196,12 @@ impl Goal {
     /// Whether its key is known to exist, or shown by the vendor.
     fn is_certain(&self) -> bool {
         let is_shown = self.concept.is_some_and(|concept| concept.shown);
-        self.field.is_some() || self.is_of_recipient() || is_shown
+        self.field.is_some() || self.role().is_some() || is_shown
     }
 
     /// What a header gains that says it by a name which counts without any config.
     fn nearness(&self, header: &str) -> f64 {
-        let role = Role::of(header).filter(|role| self.is_about(&role.names()[0]));
+        let role = Role::of(header).filter(|role| self.role() == Some(*role));
         let mut names = self.field.iter().flat_map(names_of);
         match role {
             Some(role) => 0.02 + 0.03 * f64::from(role.nearness(header)),
@@ -270,7 +250,7 @@ impl Goal {
     }
 
     fn is_recipients_own(&self) -> bool {
-        matches!(self.target, Target::Phone | Target::Email)
+        matches!(self.target, Target::Role(_))
     }
 
     /// Whether no other column may hold the same, unless its header says what else it is.
@@ -320,7 +300,7 @@ impl Goal {
             _ => (0.3, true),
         };
         // Of two that are named alike, the phone that says mobile goes first, then what the headers alone would take.
-        let is_mobile = self.target == Target::Phone && header.says_mobile();
+        let is_mobile = self.target == Target::Role(Role::Phone) && header.says_mobile();
         let mobile = if is_mobile { 0.05 } else { 0.0 };
         let rank = rank + mobile + self.nearness(column.header());
         let is_scaled = self.field_type == FieldType::Number && header.has_scale && score < 1.0;

@@ -10,11 +10,6 @@ use crate::mapping::value::{
 use crate::mapping::words::WORDS;
 use crate::model::{Cell, Fault, mask, mask_date};
 
-/// The day first, and the month first.
-const DATE_FORMS: [[&str; 3]; 2] = [
-    ["%d/%m/%Y", "%d-%m-%Y", "%d.%m.%Y"],
-    ["%m/%d/%Y", "%m-%d-%Y", "%m.%d.%Y"],
-];
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
 /// A list as long as this is shown whole.
@@ -25,7 +20,8 @@ const MARITAL_STATES: usize = 4;
 /// What a column's values are: shares of them, each from 0 to 1, and what else is seen of them.
 #[derive(Debug, Clone, Default)]
 pub struct Profile {
-    /// How many values there are to judge by.
+    /// Those that say something: by them it is judged.
+    values: Vec<Cell>,
     pub count: usize,
     pub phone: f64,
     /// Phones written as such: with their zero, `+` or `00`.
@@ -33,8 +29,6 @@ pub struct Profile {
     pub email: f64,
     pub national_id: f64,
     pub date: f64,
-    /// Dates of eight digits, the year first.
-    compact_date: f64,
     pub number: f64,
     /// Letters, and no digits.
     pub words: f64,
@@ -46,12 +40,6 @@ pub struct Profile {
     pub distinct: IndexSet<String>,
     /// Something is there, if only what cannot be read, such as formulas that no program has calculated.
     pub is_filled: bool,
-    /// Dates whose day and month could be either, and nothing proves which.
-    pub has_open_dates: bool,
-    /// How all texts write their dates, if the day comes first and if the month does.
-    date_forms: [Option<&'static str>; 2],
-    /// A value.
-    first: String,
     /// Every row's value, folded.
     texts: Vec<String>,
 }
@@ -59,9 +47,10 @@ pub struct Profile {
 impl Profile {
     /// `country`: whose phones have no code.
     pub fn of(all: &[&Cell], country: Country) -> Profile {
-        let values: Vec<&Cell> = all.iter().copied().filter(|cell| tells(cell)).collect();
+        let values = all.iter().filter(|cell| tells(cell));
+        let values: Vec<Cell> = values.map(|cell| (*cell).clone()).collect();
         let share_of = |is_so: &dyn Fn(&Cell, &str) -> bool| {
-            let is_so = |cell: &&&Cell| is_so(cell, &fold_value(&cell.shown()));
+            let is_so = |cell: &&Cell| is_so(cell, &fold_value(&cell.shown()));
             share(values.iter().filter(is_so).count(), values.len())
         };
         let phone = Kind::Phone {
@@ -74,15 +63,11 @@ impl Profile {
                 .into_iter();
             marks.any(|decimal| reads(&Kind::Number { decimal }, cell))
         };
-        let order = proven_order(&values);
-        let is_text = |cell: &&&Cell| matches!(cell, Cell::Text(_));
-        let texts: Vec<&Cell> = values.iter().filter(is_text).copied().collect();
         let distinct = values.iter().map(|cell| cell.shown().trim().to_owned());
         let mut distinct: IndexSet<String> = distinct.collect();
         if distinct.len() > MOST_CHOICES {
             distinct.clear();
         }
-        let mut open = texts.iter();
         Profile {
             count: values.len(),
             phone: share_of(&|cell, _| reads(&phone, cell)),
@@ -92,8 +77,7 @@ impl Profile {
             }),
             email: share_of(&|cell, _| reads(&Kind::Email, cell)),
             national_id: share_of(&|cell, _| reads(&Kind::EgyptNationalId, cell)),
-            date: share_of(&|cell, text| is_date(cell) || is_compact_date(cell, text)),
-            compact_date: share_of(&is_compact_date),
+            date: share_of(&|cell, _| is_date(cell) || is_compact_date(cell)),
             number: share_of(&|cell, _| is_number(cell) && !is_date(cell)),
             words: share_of(&|_, text| {
                 text.contains(char::is_alphabetic)
@@ -103,31 +87,28 @@ impl Profile {
                 let words = text.split(' ').filter(|word| !fold(word).is_empty());
                 words.count() >= 2
             }),
-            order,
-            has_open_dates: order.is_none()
-                && open.any(|cell| date(None).depends_on_convention(cell)),
-            date_forms: date_forms(&texts),
+            order: proven_order(&values),
             is_filled: all.iter().any(|cell| !says_nothing(cell)),
             distinct,
             texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
-            first: values.first().map_or(String::new(), |cell| cell.shown()),
+            values,
         }
     }
 
     /// What a person may be shown of the values, so that she knows the column and learns nobody's data: of dates the year, of lists the
     /// words, of numbers how long they are, of everything else how its words begin.
     pub fn sample(&self) -> String {
-        let first = self.first.as_str();
+        let first = self.values.first().map_or(String::new(), Cell::shown);
         if self.known_choices() >= 0.8 && self.distinct.len() <= MOST_SHOWN {
             let shown: Vec<&str> = self.distinct.iter().map(String::as_str).collect();
             shown.join(", ")
         } else if self.date >= 0.8 {
-            mask_date(first)
+            mask_date(&first)
         } else if self.number >= 0.8 && self.phone.max(self.national_id) < 0.5 {
             let masked = |(at, c): (usize, char)| if at > 0 && c.is_numeric() { '*' } else { c };
             first.chars().enumerate().map(masked).collect()
         } else if self.words < 0.5 {
-            mask(first)
+            mask(&first)
         } else {
             let words: Vec<String> = first.split_whitespace().map(mask).collect();
             words.join(" ")
@@ -135,18 +116,37 @@ impl Profile {
     }
 
     /// How texts write their dates, where that is one form and known.
-    pub fn date_form(&self) -> Option<&'static str> {
-        match self.order {
-            _ if self.compact_date >= 0.8 => Some("%Y%m%d"),
-            None => None,
-            Some(DateOrder::DayMonth) => self.date_forms[0],
-            Some(DateOrder::MonthDay) => self.date_forms[1],
+    pub fn date_form(&self) -> Option<String> {
+        let compact = self.values.iter().filter(|cell| is_compact_date(cell));
+        if share(compact.count(), self.count) >= 0.8 {
+            return Some("%Y%m%d".to_owned());
         }
+        self.form_by(self.order?)
+    }
+
+    /// The one form in which all texts write their dates, in this order of day and month.
+    fn form_by(&self, order: DateOrder) -> Option<String> {
+        let texts = self
+            .values
+            .iter()
+            .filter(|cell| matches!(cell, Cell::Text(_)));
+        texts.clone().next()?;
+        let mut forms = ['/', '-', '.'].into_iter().map(|mark| match order {
+            DateOrder::DayMonth => format!("%d{mark}%m{mark}%Y"),
+            DateOrder::MonthDay => format!("%m{mark}%d{mark}%Y"),
+        });
+        forms.find(|form| texts.clone().all(|cell| reads(&date(Some(form)), cell)))
+    }
+
+    /// Dates whose day and month could be either, and nothing proves which.
+    pub fn has_open_dates(&self) -> bool {
+        let mut values = self.values.iter();
+        self.order.is_none() && values.any(|cell| date(None).depends_on_convention(cell))
     }
 
     /// Whether a person's word on day and month would give the dates a form.
     pub fn asks_for_order(&self) -> bool {
-        self.has_open_dates && self.date_forms[0].is_some()
+        self.has_open_dates() && self.form_by(DateOrder::DayMonth).is_some()
     }
 
     /// The share of different values that are marital states: by them the column is known where there is no form.
@@ -228,7 +228,7 @@ fn date(input: Option<&str>) -> Kind {
 }
 
 /// The order of day and month that the column's own values prove.
-fn proven_order(values: &[&Cell]) -> Option<DateOrder> {
+fn proven_order(values: &[Cell]) -> Option<DateOrder> {
     let mut evidence = Evidence::default();
     for cell in values {
         evidence.see(&date(None), cell);
@@ -237,17 +237,6 @@ fn proven_order(values: &[&Cell]) -> Option<DateOrder> {
         Ok(Some(Convention::Dates(order))) => Some(order),
         _ => None,
     }
-}
-
-/// The one form in which all write their dates, for each order.
-fn date_forms(texts: &[&Cell]) -> [Option<&'static str>; 2] {
-    DATE_FORMS.map(|forms| {
-        let mut forms = forms.into_iter().filter(|_| !texts.is_empty());
-        forms.find(|form| {
-            let kind = date(Some(form));
-            texts.iter().all(|cell| reads(&kind, cell))
-        })
-    })
 }
 
 fn is_date(cell: &Cell) -> bool {
@@ -263,7 +252,9 @@ fn is_date(cell: &Cell) -> bool {
     }
 }
 
-fn is_compact_date(cell: &Cell, text: &str) -> bool {
+/// Of eight digits, the year first.
+fn is_compact_date(cell: &Cell) -> bool {
+    let text = fold_value(&cell.shown());
     let is_recent = text.starts_with("19") || text.starts_with("20");
     is_recent && text.len() == 8 && reads(&date(Some("%Y%m%d")), cell)
 }
@@ -312,7 +303,8 @@ mod tests {
         assert!(all(profile(&["29001011234567"]).national_id));
         assert!(all(profile(&["منى عادل", "Ali Hassan"]).several_words));
         assert!(all(profile(&["5,000", "٧٠٠٠", "5.000"]).number));
-        assert!(all(profile(&["19900131", "20010203"]).compact_date));
+        let compact = profile(&["19900131", "20010203"]);
+        assert!(all(compact.date) && compact.date_form().as_deref() == Some("%Y%m%d"));
         let dates = profile(&["25/12/1990", "01/02/1991"]);
         assert!(all(dates.date) && dates.order == Some(DateOrder::DayMonth));
         let dates = profile(&["12/25/1990"]);

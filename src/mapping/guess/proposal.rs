@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::contract::Contract;
-use super::goals::{
-    CONTRACT_TYPE, ColumnGuess, EMAIL, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, PHONE, Target,
-    goals, labels_of,
-};
+use super::goals::{ColumnGuess, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, Target, goals, labels_of};
 use super::headers::{BY_NAME, Words, all};
 use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
-use crate::mapping::names::fold;
 use crate::mapping::value::Country;
-use crate::mapping::words::WORDS;
+use crate::mapping::words::{Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
 
 /// Fits nearer to each other than this are alike.
@@ -84,13 +80,13 @@ impl Proposal {
         if let Some(at) = proposal.contract.column
             && proposal.columns[at].target.is_none()
         {
-            proposal.columns[at].take(&Target::ContractType, 0);
+            proposal.columns[at].take(&Target::Role(Role::ContractType), 0);
         }
         proposal.take_the_best();
         proposal.join_names(unnamed.iter().any(|column| column.profile.may_be_parts()));
         proposal.join_address();
-        proposal.join_alternatives(&Target::Phone, |profile| profile.phone);
-        proposal.join_alternatives(&Target::Email, |profile| profile.email);
+        proposal.join_alternatives(Role::Phone, |profile| profile.phone);
+        proposal.join_alternatives(Role::Email, |profile| profile.email);
         proposal
     }
 
@@ -118,15 +114,16 @@ impl Proposal {
         let is_own = match explicit {
             Some((id, _)) => goal.is_some() || !self.forms.contains_key(&id),
             None if self.has_form => goal.is_some_and(|goal| !goal.is_recipients_again()),
-            None => is_camel_case(header) && !is_recipients(header),
+            None => is_camel_case(header) && Role::of(header).is_none(),
         };
         is_own.then_some(target)
     }
 
     /// Every column with everything that it may feed, the best fits first.
     fn pairs(&self) -> Vec<Pair> {
-        let is_meant =
-            |goal: &&Goal| goal.target != Target::ContractType && !goal.is_recipients_again();
+        let is_meant = |goal: &&Goal| {
+            goal.target != Target::Role(Role::ContractType) && !goal.is_recipients_again()
+        };
         let goals: Vec<&Goal> = self.goals.iter().filter(is_meant).collect();
         let mut pairs = Vec::new();
         for at in self.places(|column| column.target.is_none()) {
@@ -309,7 +306,8 @@ impl Proposal {
     }
 
     /// `Mobile 2`, `Other mobile`, beside the column that is taken for the phone.
-    fn join_alternatives(&mut self, target: &Target, share: fn(&Profile) -> f64) {
+    fn join_alternatives(&mut self, role: Role, share: fn(&Profile) -> f64) {
+        let target = &Target::Role(role);
         let (Some(goal), Some(_)) = (self.goal(target), self.column_of(target)) else {
             return;
         };
@@ -382,11 +380,6 @@ fn is_camel_case(header: &str) -> bool {
         && header.contains(|c: char| c.is_ascii_uppercase())
 }
 
-fn is_recipients(key: &str) -> bool {
-    let mut keys = [PHONE, EMAIL, CONTRACT_TYPE].into_iter();
-    keys.any(|own| fold(own) == fold(key))
-}
-
 /// What a person is asked, and says.
 impl Proposal {
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
@@ -412,7 +405,7 @@ impl Proposal {
         let columns = self.columns.iter_mut();
         for column in columns.filter(|column| target.is_some() && column.target == target) {
             place = place.max(column.place + 1);
-            if target == Some(Target::ContractType) {
+            if target == Some(Target::Role(Role::ContractType)) {
                 column.target = None;
             }
         }
@@ -438,18 +431,21 @@ impl Proposal {
 
     /// Whether it is known to which contract types the rows go.
     pub fn knows_types(&self) -> bool {
-        let is_told = self.column_of(&Target::ContractType).is_some();
+        let is_told = self.type_column().is_some();
         !self.contract.types.is_empty() || (is_told && self.open_column().is_none())
     }
 
     /// The column that tells the contract type, while nobody has said what all of its values mean.
     pub fn open_column(&self) -> Option<&ColumnGuess> {
-        let column = self.column_of(&Target::ContractType);
-        column.filter(|_| self.contract.is_open())
+        self.type_column().filter(|_| self.contract.is_open())
+    }
+
+    pub(super) fn type_column(&self) -> Option<&ColumnGuess> {
+        self.column_of(&Target::Role(Role::ContractType))
     }
 
     pub fn knows_recipient(&self) -> bool {
-        let known = [Target::Phone, Target::Email];
-        known.iter().any(|target| self.column_of(target).is_some())
+        let mut known = [Role::Phone, Role::Email].map(Target::Role).into_iter();
+        known.any(|target| self.column_of(&target).is_some())
     }
 }

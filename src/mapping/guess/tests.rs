@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::mapping::form::tests::{columns, form};
 use crate::mapping::value::Country;
+use crate::mapping::words::Role;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, RowNumber};
 use crate::tables::rows;
 
@@ -91,7 +92,7 @@ fn a_part_of_a_name_or_an_address_is_joined_with_the_others_and_never_the_whole(
 #[test]
 fn what_a_person_chooses_joins_what_was_guessed() {
     let mut proposal = propose("Phone: mobiles; Mobile: mobiles");
-    proposal.choose(0, Some(Target::Phone));
+    proposal.choose(0, Some(Target::Role(Role::Phone)));
     let text = proposal.to_toml("", "", "");
     assert!(text.contains(r#"phone = ["Mobile","Phone"]"#), "{text}");
     // The form asks for it once more.

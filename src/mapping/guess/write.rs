@@ -1,37 +1,25 @@
 //! Writes a proposal as a config that a clerk can read and edit: what is sure as settings, what is not as remarks.
 
+use indexmap::IndexMap;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::goals::{ColumnGuess, EMAIL, Goal, PHONE, Target, labels_of};
+use super::goals::{ColumnGuess, Goal, Target, labels_of};
 use super::profile::{Profile, words_for};
 use super::proposal::Proposal;
 use crate::mapping::form::TypeForm;
 use crate::mapping::value::DateOrder;
+use crate::mapping::words::Role;
 use crate::model::{ContractTypeId, FieldType};
-
-/// One field of a contract type, as the template writes it.
-#[derive(Default, Serialize)]
-struct FieldLine<'p> {
-    key: &'p str,
-    columns: Vec<&'p str>,
-    /// Of several columns that make one text.
-    template: Option<String>,
-    /// Other words for the form's choices.
-    choices: Vec<(String, String)>,
-    kind: Option<FieldType>,
-    input: Option<&'static str>,
-    remark: &'static str,
-}
 
 impl Proposal {
     /// The text of `vlens-batch.toml`, with `[source]` as far as it is not found again by itself, and what stood elsewhere of the
     /// recipient and in tables of the company.
     pub fn to_toml(&self, source: &str, of_recipient: &str, company: &str) -> String {
-        let recipient = [("phone", Target::Phone), ("email", Target::Email)];
-        let recipient = recipient.map(|(setting, target)| {
+        let recipient = [Role::Phone, Role::Email].map(|role| {
+            let (setting, target) = (Serde(role), Target::Role(role));
             let columns = Serde(headers(&self.columns_of(&target)));
             let candidates = Serde(headers(&self.candidates(&target)));
             context! { setting, columns, candidates }
@@ -41,7 +29,7 @@ impl Proposal {
             let candidates = column.candidates.iter().map(ToString::to_string);
             context! { header => column.header(), candidates => candidates.collect::<Vec<_>>() }
         });
-        let type_column = self.column_of(&Target::ContractType);
+        let type_column = self.type_column();
         let types: Vec<ContractTypeId> = match type_column {
             // Before its cells can be read, any of the forms may be meant.
             Some(column) if column.profile.is_unread() => self.forms.keys().copied().collect(),
@@ -73,68 +61,61 @@ impl Proposal {
     /// The fields of one contract type; without an id they are written as remarks, for a number to be filled in.
     fn group(&self, id: Option<ContractTypeId>) -> Value {
         let form = id.and_then(|id| self.forms.get(&id));
-        let lines = self.field_lines(id);
+        let fields = self.fields(id);
         let of_type = TypeForm::new(id, &self.forms);
-        let fields = form.into_iter().flat_map(|form| &form.fields);
+        let asked = form.into_iter().flat_map(|form| &form.fields);
         let mut unfed = Vec::new();
-        for field in fields.filter(|field| lines.iter().all(|line| line.key != field.key)) {
+        for field in asked.filter(|field| !fields.contains_key(&*field.key)) {
             let candidates = self.candidates(&Target::field(&field.key));
             let is_found = !candidates.is_empty();
             let offered = candidates.chunks(1).chain((!is_found).then_some(&[][..]));
             unfed.extend(offered.map(|columns| {
-                let line = FieldLine::of(&field.key, columns, false, &of_type);
-                context! { line => Serde(line), labels => Serde(labels_of(field)), is_found }
+                let rule = rule(&field.key, columns, false, &of_type);
+                context! { key => field.key.as_str(), rule, labels => Serde(labels_of(field)), is_found }
             }));
         }
+        let fields = fields.into_iter().map(|(key, rule)| context! { key, rule });
         context! {
             id => id.map(|id| id.0),
             has_form => form.is_some(),
             name => form.map_or("", |form| form.name.as_str()),
-            fields => Serde(lines),
+            fields => fields.collect::<Vec<_>>(),
             unfed,
         }
     }
 
-    /// Columns first, then what is made of several, then a form's own question for the recipient's phone or e-mail.
-    fn field_lines(&self, id: Option<ContractTypeId>) -> Vec<FieldLine<'_>> {
+    /// By key: columns first, then what is made of several, then a form's own question for the recipient's phone or e-mail.
+    fn fields(&self, id: Option<ContractTypeId>) -> IndexMap<&str, Value> {
         let form = TypeForm::new(id, &self.forms);
         let has_form = id.is_some_and(|id| self.forms.contains_key(&id));
         let is_ours = |column: &&ColumnGuess| {
             let named = self.header_types.explicit_key(column.header());
             named.is_none_or(|(only, _)| id == Some(only))
         };
-        let mut lines: Vec<FieldLine> = Vec::new();
+        let mut fields = IndexMap::new();
         for column in self.columns.iter().filter(is_ours) {
             let Some(target @ Target::Field(key)) = &column.target else {
                 continue;
             };
             let is_known = !has_form || form.field(key).is_some();
-            if is_known && lines.iter().all(|line| line.key != key) {
+            if is_known && !fields.contains_key(&**key) {
                 let mut columns = self.columns_of(target);
                 columns.retain(is_ours);
                 let is_one_text = self.goal(target).is_some_and(Goal::is_made_of_words);
-                lines.push(FieldLine::of(key, &columns, is_one_text, &form));
+                fields.insert(&**key, rule(key, &columns, is_one_text, &form));
             }
         }
-        for (concept, recipient, kind) in [
-            (PHONE, Target::Phone, FieldType::Phone),
-            (EMAIL, Target::Email, FieldType::Email),
-        ] {
-            if let Some(goal) = self.field_about(concept)
+        for role in [Role::Phone, Role::Email] {
+            if let Some(goal) = self.field_about(&role.names()[0])
                 && let Target::Field(key) = &goal.target
                 && form.field(key).is_some()
                 && self.column_of(&goal.target).is_none()
-                && let Some(column) = self.column_of(&recipient)
+                && let Some(column) = self.column_of(&Target::Role(role))
             {
-                lines.push(FieldLine {
-                    key,
-                    columns: vec![column.header()],
-                    kind: Some(kind),
-                    ..FieldLine::default()
-                });
+                fields.insert(key, rule(key, &[column], false, &form));
             }
         }
-        lines
+        fields
     }
 
     /// The free columns that may feed a target.
@@ -145,42 +126,32 @@ impl Proposal {
     }
 }
 
-impl<'p> FieldLine<'p> {
-    /// The template writes the first that there is of a template, choices, and a kind. Without a column, for a name to be filled in.
-    fn of(
-        key: &'p str,
-        columns: &[&'p ColumnGuess],
-        is_one_text: bool,
-        form: &TypeForm,
-    ) -> FieldLine<'p> {
-        let is_one_text = is_one_text && columns.len() > 1;
-        let none = Profile::default();
-        let profile = columns.first().map_or(&none, |column| &column.profile);
-        let (kind, choices) = (form.type_of(key), form.choices(key));
-        let choices = choices.map(|choices| words_for(&profile.distinct, &choices));
-        let is_date = kind == FieldType::Date;
-        let input = profile.date_form().filter(|_| is_date);
-        let remark = match profile.order {
-            _ if !is_date || input.is_some() => "",
-            Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
-            Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
-            None if profile.has_open_dates => {
-                "add input = \"%d/%m/%Y\" where the day comes first, input = \"%m/%d/%Y\" where the month does"
-            }
-            None => "",
-        };
-        FieldLine {
-            key,
-            columns: match columns {
-                [] => vec!["…"],
-                columns => headers(columns),
-            },
-            template: is_one_text.then(|| template_of(columns)),
-            choices: choices.unwrap_or_default(),
-            kind: Some(kind).filter(|kind| !matches!(kind, FieldType::Text | FieldType::Choice)),
-            input,
-            remark,
+/// What a field is made of: the template writes the first that there is of a template, choices, and a kind. Without a column, for a
+/// name to be filled in.
+fn rule(key: &str, columns: &[&ColumnGuess], is_one_text: bool, form: &TypeForm) -> Value {
+    let none = Profile::default();
+    let profile = columns.first().map_or(&none, |column| &column.profile);
+    let (kind, choices) = (form.type_of(key), form.choices(key));
+    let choices = choices.map(|choices| words_for(&profile.distinct, &choices));
+    let is_date = kind == FieldType::Date;
+    let input = profile.date_form().filter(|_| is_date);
+    let remark = match profile.order {
+        _ if !is_date || input.is_some() => "",
+        Some(DateOrder::DayMonth) => "the day comes first, such as 31/12/1990",
+        Some(DateOrder::MonthDay) => "the month comes first, such as 12/31/1990",
+        None if profile.has_open_dates() => {
+            "add input = \"%d/%m/%Y\" where the day comes first, input = \"%m/%d/%Y\" where the month does"
         }
+        None => "",
+    };
+    let is_plain = matches!(kind, FieldType::Text | FieldType::Choice);
+    context! {
+        columns => Serde(if columns.is_empty() { vec!["…"] } else { headers(columns) }),
+        template => (is_one_text && columns.len() > 1).then(|| template_of(columns)),
+        choices => Serde(choices.unwrap_or_default()),
+        kind => (!is_plain).then(|| kind.to_string()),
+        input,
+        remark,
     }
 }
 

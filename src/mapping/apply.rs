@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use jiff::civil;
 use jiff::fmt::strtime;
 
@@ -34,8 +34,8 @@ impl Mapping {
         let mut visit = Visit {
             mapping: self,
             row,
-            problems: Vec::new(),
-            repairs: Vec::new(),
+            problems: IndexSet::new(),
+            repairs: IndexSet::new(),
         };
         let invitation = visit.invitation();
         let invitation = invitation.filter(|_| visit.problems.is_empty());
@@ -43,18 +43,19 @@ impl Mapping {
         let is_one = invitation.is_some() && !matches!(self.example(row), Some(Example::Whole));
         Mapped {
             aside: if is_one { None } else { self.aside(row) },
-            result: invitation.ok_or(visit.problems),
-            repairs: visit.repairs,
+            result: invitation.ok_or_else(|| visit.problems.into_iter().collect()),
+            repairs: visit.repairs.into_iter().collect(),
         }
     }
 }
 
-/// One row on its way through the mapping, with what was found in it so far.
+/// One row on its way through the mapping, with what was found in it so far: a column that feeds the same field of several contract
+/// types is told about once.
 struct Visit<'a> {
     mapping: &'a Mapping,
     row: &'a Row,
-    problems: Vec<Problem>,
-    repairs: Vec<Repair>,
+    problems: IndexSet<Problem>,
+    repairs: IndexSet<Repair>,
 }
 
 /// A fault, which is among the row's problems already.
@@ -188,7 +189,6 @@ impl<'a> Visit<'a> {
     /// The values of every contract type's fields, by type and key, those of the row's problems left out.
     fn fields(&mut self, types: &[ContractTypeId]) -> FieldValues<'a> {
         let groups = &self.mapping.groups;
-        let problems_before = self.problems.len();
         let mut fields = FieldValues::new();
         for &id in types {
             if let Some(group) = groups.get(&Some(id)).or_else(|| groups.get(&None)) {
@@ -197,11 +197,6 @@ impl<'a> Visit<'a> {
                     fields.insert(id, values);
                 }
             }
-        }
-        if types.len() > 1 {
-            // A column that feeds the same field of several contract types is told about once.
-            keep_first_of_equals(&mut self.problems, problems_before);
-            keep_first_of_equals(&mut self.repairs, 0);
         }
         fields
     }
@@ -296,7 +291,7 @@ impl<'a> Visit<'a> {
     }
 
     fn repair(&mut self, column: usize, field: &Field, from: String, to: &str) {
-        self.repairs.push(Repair {
+        self.repairs.insert(Repair {
             row: self.row.number,
             column: self.name(column).unwrap_or_default(),
             field: field.key.clone(),
@@ -349,7 +344,7 @@ impl<'a> Visit<'a> {
         fault: &Fault,
         value: String,
     ) -> Noted {
-        self.problems.push(Problem {
+        self.problems.insert(Problem {
             row: self.row.number,
             column: column.and_then(|column| self.name(column)),
             field: (!field.is_empty()).then(|| field.to_owned()),
@@ -372,14 +367,6 @@ impl<'a> Visit<'a> {
 
     fn name(&self, column: usize) -> Option<String> {
         self.mapping.names.get(column).cloned()
-    }
-}
-
-fn keep_first_of_equals<T: PartialEq>(all: &mut Vec<T>, from: usize) {
-    for later in all.split_off(from) {
-        if !all.contains(&later) {
-            all.push(later);
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexSet;
 use jiff::civil;
 
 use super::header::parts;
@@ -170,39 +171,33 @@ fn holds_digits(field: &FormField) -> bool {
     words.any(|word| WORDS.digits_that_are_text.contains(&word))
 }
 
-/// Everything that a mapping could stumble over between two answers that describe the same form, a line each. Labels and order
-/// are left out: they decide nothing that is sent.
+/// Everything that a mapping could stumble over between two answers that describe the same form, a line each.
 pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
-    let without = |sign: &str, form: &Form, other: &Form| -> Vec<String> {
-        let keys = form.fields.iter().map(|field| &field.key);
-        let gone = keys.filter(|key| other.field(key).is_none());
-        gone.map(|key| format!("{sign}: {key}")).collect()
-    };
-    let mut lines = without("removed", before, now);
-    lines.extend(without("added", now, before));
-    for was in &before.fields {
-        let Some(is) = now.field(&was.key) else {
-            continue;
-        };
-        if was.kind != is.kind {
-            lines.push(format!("{}: {} became {}", is.key, was.kind, is.kind));
-        }
-        let choices = [choices_without("+", is, was), choices_without("-", was, is)].concat();
-        if !choices.is_empty() {
-            lines.push(format!("choices of {}: {}", is.key, choices.join(", ")));
-        }
-        if was.condition != is.condition {
-            lines.push(format!("{}: shows under another condition", is.key));
-        }
-    }
-    lines
+    let [before, now] = [before, now].map(facts);
+    let gone = before.difference(&now);
+    let come = now.difference(&before);
+    let gone = gone.map(|fact| format!("removed: {fact}"));
+    gone.chain(come.map(|fact| format!("added: {fact}")))
+        .collect()
 }
 
-fn choices_without(sign: &str, field: &FormField, other: &FormField) -> Vec<String> {
-    let has = |value: &str| other.options.iter().any(|option| option.value == value);
-    let values = field.options.iter().map(|option| &option.value);
-    let without = values.filter(|value| !has(value));
-    without.map(|value| format!("{sign} {value}")).collect()
+/// What a mapping meets of a form. Labels and order are left out: they decide nothing that is sent.
+fn facts(form: &Form) -> IndexSet<String> {
+    let of_field = |FormField {
+                        key,
+                        kind,
+                        options,
+                        condition,
+                        ..
+                    }: &FormField| {
+        let options = options.iter();
+        let choices = options.map(|option| format!("{key}: the choice {}", option.value));
+        let shown = condition.iter();
+        let shown = shown.map(|it| format!("{key}: shows where {} is {}", it.parent, it.value));
+        let field = [format!("{key} ({kind})")].into_iter();
+        field.chain(choices).chain(shown).collect::<Vec<_>>()
+    };
+    form.fields.iter().flat_map(of_field).collect()
 }
 
 #[cfg(test)]

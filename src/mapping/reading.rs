@@ -57,7 +57,7 @@ impl<'t> Reading<'t> {
         find_secrets(root, &mut Path::new(), &mut reading.problems);
         for at in 0..reading.problems.len() {
             let span = reading.problems[at].span.clone().unwrap_or_default();
-            reading.take_out(&span, true);
+            reading.take_out(&span);
         }
         if !syntax_errors.is_empty() {
             // What the parser recovered has holes; judging them as well would only add noise.
@@ -99,14 +99,10 @@ impl<'t> Reading<'t> {
                 Err(error) => error,
             };
             let span = error.span().unwrap_or_default();
-            let tells_words = error.message().contains([',', '\n']);
-            let Some(place) = self.take_out(&span, tells_words) else {
+            let Some(place) = self.take_out(&span) else {
                 self.refuse(span, Error::of("config_invalid.else", &[&error.message()]));
                 break;
             };
-            if place.is_emptied {
-                continue;
-            }
             let text = self.text.get(span.clone()).unwrap_or_default();
             self.refuse(span, place.told(error.message(), text));
         }
@@ -124,8 +120,8 @@ impl<'t> Reading<'t> {
         !removed.any(|removed| removed.iter().zip(path).all(|(a, b)| a == b))
     }
 
-    fn take_out(&mut self, span: &Range<usize>, at_once: bool) -> Option<Place> {
-        let place = take_entry(self.root.get_mut(), span, at_once)?;
+    fn take_out(&mut self, span: &Range<usize>) -> Option<Place> {
+        let place = take_entry(self.root.get_mut(), span)?;
         if place.is_anyones {
             self.hidden.push(place.whole.clone());
         }
@@ -145,15 +141,12 @@ struct Place {
     whole: Range<usize>,
     /// Whether nobody can tell what it holds: the key is not known, or what stands there is nothing like what is meant.
     is_anyones: bool,
-    /// Whether it is there still, as an empty text.
-    is_emptied: bool,
 }
 
-/// Takes the innermost entry out whose key or value this span is, or lies in. If not at once, what is no text becomes one first: only of
-/// texts does serde say which words they could be.
-fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>, at_once: bool) -> Option<Place> {
+/// Takes the innermost entry out whose key or value this span is, or lies in.
+fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
     let lies_in = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
-    let mut place = table.iter_mut().find_map(|(key, value)| {
+    let place = table.iter_mut().find_map(|(key, value)| {
         let name = key.get_ref().to_string();
         let (key, whole) = (key.span(), key.span().start..value.span().end);
         let (is_key, is_inside) = (key == *span, lies_in(&value.span()));
@@ -162,7 +155,7 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>, at_once: bool) -> Op
             && let DeValue::Table(inner) = value.get_mut()
             && !is_written_out(inner)
         {
-            if let Some(mut place) = take_entry(inner, span, at_once) {
+            if let Some(mut place) = take_entry(inner, span) {
                 place.path.insert(0, name);
                 return Some(place);
             }
@@ -173,17 +166,10 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>, at_once: bool) -> Op
             path: vec![name],
             is_key,
             whole,
-            is_emptied: false,
         })
     })?;
     if let [name] = &place.path[..] {
-        match table.get_mut(name.as_str()).map(Spanned::get_mut) {
-            Some(value) if !at_once && !value.is_str() => {
-                *value = DeValue::String("".into());
-                place.is_emptied = true;
-            }
-            _ => drop(table.remove(name.as_str())),
-        }
+        table.remove(name.as_str());
     }
     Some(place)
 }
@@ -218,7 +204,7 @@ impl Place {
         let meant = match expected {
             _ if !quoted.is_empty() => &quoted.join(" or "),
             // Serde's words for types.
-            "a string" => "a text in quotes",
+            "a string" | "" => "a text in quotes",
             "a boolean" => "true or false",
             "a nonzero u32" => "a whole number, from 1 on",
             "i64" => "a whole number",

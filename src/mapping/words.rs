@@ -24,8 +24,6 @@ pub(crate) struct Words {
     pub nothing: HashSet<String>,
     pub yes: HashSet<String>,
     pub no: HashSet<String>,
-    pub negations: HashSet<String>,
-    pub negating_beginnings: Vec<String>,
     pub months: Vec<Vec<String>>,
     #[serde(deserialize_with = "folded")]
     pub currency: HashSet<String>,

@@ -17,7 +17,7 @@ use super::row::{Aside, Row, RowNumber};
 use crate::error::filled;
 
 /// One reason why a row cannot be sent as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Problem {
     pub row: RowNumber,
     /// The column's header, when the problem sits in one column.
@@ -46,7 +46,7 @@ impl Problem {
 }
 
 /// A value that was mended beyond doubt: what stood in the sheet and what goes out instead.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Repair {
     pub row: RowNumber,
     pub column: String,

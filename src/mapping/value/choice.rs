@@ -5,12 +5,12 @@ use std::hash::Hash;
 use std::sync::LazyLock;
 
 use super::text::{self, Reading};
-use crate::mapping::names::{agreed, fold, fold_choice, nearest, words};
+use crate::mapping::names::{agreed, fold, fold_choice};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
 
-/// The most labels that a message lists.
-const LISTED: usize = 8;
+/// The most labels that a message lists: the governorates of Egypt, and a few.
+const LISTED: usize = 30;
 
 #[derive(Debug, Clone, Default)]
 pub struct Choices {
@@ -57,7 +57,7 @@ impl Choices {
         }
         let sent = match self.folded.get(&fold_choice(written)) {
             Some(sent) => sent.as_deref().ok_or(Fault::of("choice_several", &[]))?,
-            None => (self.translated(written)).ok_or_else(|| self.unknown(written))?,
+            None => (self.translated(written)).ok_or_else(|| self.unknown())?,
         };
         Ok(Reading::new(sent, false))
     }
@@ -77,12 +77,8 @@ impl Choices {
         self.translated(written).filter(|_| !is_own)
     }
 
-    fn unknown(&self, written: &str) -> Fault {
+    fn unknown(&self) -> Fault {
         let labels = self.labels.iter().map(String::as_str);
-        let near = labels.clone().filter(|label| may_mean(written, label));
-        if let Some(label) = nearest(written, near) {
-            return Fault::of("choice_misspelt", &[&label]);
-        }
         let more = (self.labels.len() > LISTED).then_some("…");
         let listed: Vec<&str> = labels.take(LISTED).chain(more).collect();
         Fault::of("choice_unlisted", &[&listed.join(", ")])
@@ -110,19 +106,6 @@ pub(crate) fn group_of(value: &str) -> Option<usize> {
 pub(crate) fn parts_of(value: &str) -> impl Iterator<Item = &str> {
     let parts = value.split(['/', '|', '\\', '-', '(', ')', '\n', '،']);
     parts.filter(|part| !part.trim().is_empty())
-}
-
-/// Whether a label is not the opposite of what is written (`not married` is no way to write `married`), and lacks no word of it
-/// (nor is `Canadian dollar` one to write `dollar`).
-fn may_mean(written: &str, label: &str) -> bool {
-    let [written, label] = [written, label].map(words);
-    let negates = |word: &String| {
-        let mut beginnings = WORDS.negating_beginnings.iter();
-        WORDS.negations.contains(word) || beginnings.any(|it| word.starts_with(&**it))
-    };
-    let is_opposite = written.iter().any(negates) != label.iter().any(negates);
-    let is_in_label = |word: &String| nearest(word, label.iter().map(String::as_str)).is_some();
-    !is_opposite && written.iter().all(is_in_label)
 }
 
 /// What goes out for each; nothing where two choices share it.

@@ -20,8 +20,6 @@ const LEAST_DIGITS: usize = 7;
 const ONE_NUMBER_DIGITS: usize = 15;
 /// The same with `00` before it.
 const MOST_DIGITS: usize = 17;
-/// The most digits that are worth a look: two international numbers.
-const PAIR_DIGITS: usize = 40;
 /// The most digits of an area code written before a slash.
 const AREA_CODE_DIGITS: usize = 4;
 /// Zeros that end a number cell of twelve digits once it was shown as `2.01012E+11`, saved and read again.
@@ -81,27 +79,15 @@ pub(super) fn read_phone(
 ) -> Result<Reading<'static>, Fault> {
     let dialled = dialled(given)?;
     let count = dialled.digits.len();
-    let may_be_two = count > ONE_NUMBER_DIGITS && count <= PAIR_DIGITS;
-    match given {
-        Given::Number(_) if count > 10 && dialled.digits.ends_with(ZEROS_OF_ROUNDING) => {
+    match (given, dialled.judged(country, landlines)) {
+        (Given::Number(_), _) if count > 10 && dialled.digits.ends_with(ZEROS_OF_ROUNDING) => {
             Err(Fault::of("phone_rounded", &[]))
         }
-        Given::Text(text) if may_be_two && is_pair(text, country) => {
+        (Given::Text(text), Err(_)) if count > ONE_NUMBER_DIGITS && text.contains(is_soft) => {
             Err(Fault::of("phone_several", &[]))
         }
-        _ => dialled.judged(country, landlines),
+        (_, judged) => judged,
     }
-}
-
-/// Whether a text parts somewhere into two valid numbers.
-fn is_pair(text: &str, country: Country) -> bool {
-    let is_number = |part| {
-        dialled(Given::Text(part)).is_ok_and(|dialled| dialled.judged(country, true).is_ok())
-    };
-    let mut gaps = text
-        .char_indices()
-        .filter(|&(at, c)| is_soft(c) && !text[..at].ends_with(is_soft));
-    gaps.any(|(at, _)| is_number(&text[..at]) && is_number(&text[at..]))
 }
 
 /// A phone number as it would be dialled.
@@ -227,13 +213,13 @@ fn compact(text: &str) -> Result<Dialled, Fault> {
     let is_behind = before.is_some_and(|before| before > 0 && before == digits.len());
     match before {
         Some(before) if signs.next().is_some() || (before > 0 && !is_behind) => {
-            let longest = before.max(digits.len() - before);
-            let is_pair = longest >= LEAST_DIGITS && digits.len() >= 2 * LEAST_DIGITS;
-            Err(if is_pair {
-                Fault::of("phone_several", &[])
+            let is_pair = digits.len() >= 2 * LEAST_DIGITS;
+            let name = if is_pair {
+                "phone_several"
             } else {
-                Fault::of("phone_plus", &[])
-            })
+                "phone_plus"
+            };
+            Err(Fault::of(name, &[]))
         }
         _ => Ok(Dialled {
             international: before.is_some(),

@@ -85,7 +85,6 @@ fn told_by(proved: Option<Convention>, kind: &Kind, cell: &Cell) -> String {
                 assert!(!is_shown, "{message}");
             }
             match fault.name {
-                "choice_misspelt" => format!("choice_misspelt: {}", fault.fills[0]),
                 name => name.to_owned(),
             }
         }

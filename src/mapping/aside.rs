@@ -14,7 +14,6 @@ pub const EXAMPLE_MARKER: &str = "example / مثال";
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 
-/// What a row has of a template's example.
 pub(super) enum Example {
     /// All of it, and nothing of anybody else: such a row is never sent.
     Whole,
@@ -65,18 +64,21 @@ impl Mapping {
         })
     }
 
-    /// What a row is, if it is no customer's.
     pub(super) fn aside(&self, row: &Row) -> Option<Aside> {
         if matches!(self.example(row), Some(Example::Whole)) {
             return Some(Aside::Example);
         }
-        let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
+        // But for the notes that people and marked sheets keep beside it.
+        let filled = row.cells.iter().enumerate();
+        let filled = filled.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at));
+        let filled: Vec<(usize, &Cell)> = filled.collect();
         let header = |at: usize| self.names.get(at).map(|name| fold(name));
         let is_header = |&(at, cell): &(usize, &Cell)| header(at) == Some(fold(&cell.as_shown()));
         let is_sum = |&(at, cell): &(usize, &Cell)| self.is_number(at, cell);
+        let counts = |cell: &Cell| cell.as_shown().trim().chars().all(char::is_numeric);
         match &filled[..] {
             [] => None,
-            &[(at, cell)] if !self.is_used(at) && is_whole_number(cell) => Some(Aside::Serial),
+            &[(at, cell)] if !self.is_used(at) && counts(cell) => Some(Aside::Serial),
             [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
             [_, _, ..] if counts_the_columns(&filled) => Some(Aside::Header),
             _ if filled.iter().all(|(_, cell)| is_line(cell)) => Some(Aside::Section),
@@ -136,12 +138,6 @@ impl Mapping {
         };
         let must_be_read = found != Aside::Section || is_across || is_end;
         (!self.means_somebody(row, must_be_read)).then_some(found)
-    }
-
-    /// What stands in the row, but for the notes that people and marked sheets keep beside it.
-    fn filled<'r>(&self, row: &'r Row) -> impl Iterator<Item = (usize, &'r Cell)> {
-        let cells = row.cells.iter().enumerate();
-        cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at))
     }
 
     /// Whether a column is set aside for notes; one that is headed `#` alone counts the rows.
@@ -230,8 +226,4 @@ fn is_line(cell: &Cell) -> bool {
     let is_mark = |c: char| !c.is_alphanumeric() && !matches!(c, '?' | '؟');
     let is_line = |text: &str| text.chars().nth(1).is_some() && text.chars().all(is_mark);
     matches!(cell, Cell::Text(text) if is_line(text.trim()))
-}
-
-fn is_whole_number(cell: &Cell) -> bool {
-    cell.as_shown().trim().chars().all(char::is_numeric)
 }

@@ -225,7 +225,6 @@ impl ContractRule {
 }
 
 impl<'a> Binder<'a> {
-    /// What phone and e-mail are read from.
     fn recipient(&mut self) -> [Option<Field>; 2] {
         let problems_before = self.problems.len();
         let RecipientConfig { phone, email, .. } = &self.config.recipient;
@@ -309,7 +308,6 @@ impl<'a> Binder<'a> {
         (types.is_some() || told.is_some()).then_some(ContractRule { types, told, words })
     }
 
-    /// The contract types that headers such as `414.fullName` name.
     fn types_of_headers(&mut self) -> Option<Vec<ContractTypeId>> {
         let columns = self.header.columns.iter();
         let named: Vec<ContractTypeId> = columns

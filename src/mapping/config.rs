@@ -131,7 +131,6 @@ pub enum SessionKind {
     Auth,
 }
 
-/// What makes two rows the same invitation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
@@ -159,7 +158,6 @@ pub struct RetryConfig {
     pub on_uncertain: Option<OnUncertain>,
 }
 
-/// What to do with uncertain rows: hold them until a person decides, or send them again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnUncertain {
@@ -218,6 +216,12 @@ pub type Columns = OneOrMany<Text>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OneOrMany<T>(pub Vec<T>);
+
+impl Columns {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|name| name.as_str())
+    }
+}
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -355,7 +359,6 @@ impl Config {
         self.origin.is_own(found.span().start)
     }
 
-    /// The contract types that `[contract]` names.
     pub fn contract_types(&self) -> Vec<ContractTypeId> {
         let types = self.contract.all_types();
         let ids = types.flat_map(|types| &types.get_ref().0);
@@ -426,8 +429,8 @@ impl FieldConfig {
                 Error::of("config_invalid.template", &[&reason]),
             );
         }
-        let columns = self.column.iter().flat_map(|columns| &columns.get_ref().0);
-        let mut names = columns.map(|name| name.as_str()).chain([key]);
+        let columns = self.column.iter().map(Spanned::get_ref);
+        let mut names = columns.flat_map(Columns::names).chain([key]);
         let is_birth = names.any(names_a_birth_date);
         let input = self.input.as_ref();
         let input = input.map(|form| (form, check_date_input(form.get_ref(), is_birth)));

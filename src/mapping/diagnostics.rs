@@ -190,15 +190,17 @@ fn visible(shown: Shown, text: &str, span: &Range<usize>) -> Option<(String, Ran
     if is_part_of_a_value || is_alone && !key.starts_with('[') {
         return None;
     }
-    let up_to = |length: usize| start.min(length)..end.min(length);
-    if is_alone {
-        let key = key.trim_end();
-        return Some((key.to_owned(), up_to(key.len())));
-    }
-    let shown = format!("{key}{} …", &rest[..1]);
-    let hidden = key.len() + 2..shown.len();
-    let is_behind = start > key.len();
-    Some((shown, if is_behind { hidden } else { up_to(key.len()) }))
+    let shown = match is_alone {
+        true => key.trim_end().to_owned(),
+        false => format!("{key}{} …", &rest[..1]),
+    };
+    let end = if start > key.len() {
+        shown.len()
+    } else {
+        end.min(key.len())
+    };
+    let end = end.min(shown.len());
+    Some((shown, start.min(key.len() + 2).min(end)..end))
 }
 
 /// Whether a line, or a value of several lines that was opened before it, may hold a secret: then no error shows it. Errs on the

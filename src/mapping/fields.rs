@@ -18,7 +18,6 @@ use super::words::{Role, names_a_birth_date};
 use crate::error::Error;
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Note, Row};
 
-/// How many fields a note lists: those of any real form.
 const FIELDS_SHOWN: usize = 40;
 
 /// How one value of an invitation is had from a row.
@@ -46,7 +45,6 @@ pub(crate) struct Condition {
     pub value: String,
 }
 
-/// The form fields of one contract type.
 #[derive(Debug)]
 pub(crate) struct Group {
     pub fields: Vec<Field>,
@@ -137,8 +135,7 @@ impl<'a> Binder<'a> {
 
     /// The positions of the columns that the config names in one place; what the sheet lacks is noted there.
     pub fn positions(&mut self, columns: &Spanned<Columns>) -> Option<Vec<usize>> {
-        let names = columns.get_ref().0.iter().map(|name| name.as_str());
-        self.positions_of(names, &columns.span())
+        self.positions_of(columns.get_ref().names(), &columns.span())
     }
 
     fn positions_of<'n>(
@@ -282,7 +279,6 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// The choices that the config names, and the form's.
     fn choices(&mut self, entry: &Entry<'_>) -> Option<Choices> {
         let &Entry { key, config, form } = entry;
         let configured = config.choices.iter().flat_map(Spanned::get_ref);
@@ -395,7 +391,6 @@ impl<'a> Binder<'a> {
         free
     }
 
-    /// The group of one contract type, or of those that only the rows know.
     fn group_from_headers(
         &mut self,
         id: Option<ContractTypeId>,

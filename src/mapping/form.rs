@@ -13,7 +13,6 @@ use super::words::{Concept, WORDS};
 use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Form, FormField, Note};
 
-/// What binding needs besides config and columns.
 #[derive(Debug, Clone, Default)]
 pub struct BindOptions {
     /// `--contract-type`: goes before the config and the headers.
@@ -21,7 +20,6 @@ pub struct BindOptions {
     pub forms: BTreeMap<ContractTypeId, Form>,
     /// The sheet's file, as a person named it.
     pub file: String,
-    /// The text of the public key's file.
     pub user_public_key: Option<String>,
     /// Nobody is born later. No part of what a sheet is known by: a row that it refuses is looked at afresh.
     pub today: Option<civil::Date>,
@@ -83,7 +81,6 @@ impl<'a> TypeForm<'a> {
         field.map_or(header, |field| &field.key).to_owned()
     }
 
-    /// What the field's values must be.
     pub fn type_of(&self, key: &str) -> FieldType {
         let unknown = FormField {
             key: key.to_owned(),

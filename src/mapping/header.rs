@@ -2,7 +2,6 @@
 //! name in the config means.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
@@ -16,12 +15,10 @@ use super::words::Role;
 use crate::error::Error;
 use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
 
-/// For how many wrong names the nearest right one is looked for.
-const MOST_SUGGESTIONS: usize = 20;
-/// How many columns an error or a note lists before it stops.
+/// In a wider sheet it takes long to look for the nearest right name.
+const MOST_COMPARED: usize = 500;
 pub(crate) const COLUMNS_SHOWN: usize = 12;
 
-/// Roles by the folded names of their columns.
 static ROLES: LazyLock<HashMap<String, Role>> = LazyLock::new(|| {
     let named = |role: Role| role.names().iter().map(move |name| (fold(name), role));
     let roles = [Role::Phone, Role::Email, Role::ContractType];
@@ -86,8 +83,6 @@ pub(crate) struct Header<'a> {
     pub columns: &'a [Column],
     folded: Vec<String>,
     shown: Shown,
-    /// How many more names are compared with all headers: in a wide sheet that takes long.
-    suggestions: Cell<usize>,
 }
 
 impl<'a> Header<'a> {
@@ -95,7 +90,6 @@ impl<'a> Header<'a> {
         Header {
             columns,
             shown: Shown::of(columns.iter().map(|column| column.name.as_str())),
-            suggestions: Cell::new(MOST_SUGGESTIONS),
             folded: columns.iter().map(|column| fold(&column.name)).collect(),
         }
     }
@@ -128,9 +122,7 @@ impl<'a> Header<'a> {
     }
 
     fn missing(&self, name: &str) -> Error {
-        let left = self.suggestions.get();
-        self.suggestions.set(left.saturating_sub(1));
-        let may_help = left > 0 && !self.shown.is_masked;
+        let may_help = self.columns.len() <= MOST_COMPARED && !self.shown.is_masked;
         let nearest = may_help.then(|| did_you_mean(name, self.names()));
         let hint = nearest.flatten().unwrap_or_else(|| self.listed());
         Error::of("config_invalid.no_column", &[&name, &hint])
@@ -152,7 +144,6 @@ impl<'a> Header<'a> {
         format!("its columns are: {shown}{doubt}")
     }
 
-    /// The error for a header that stands above several columns.
     pub fn standing_twice(&self, columns: &[&Column]) -> Error {
         let name = self.shown(columns.first().map_or("", |column| &column.name));
         Error::of(
@@ -191,20 +182,18 @@ impl Config {
         let recipient = [&recipient.phone, &recipient.email];
         let others = [&contract.column, &self.identity.columns];
         let columns = recipient.into_iter().chain(others).flatten();
-        names.extend(columns.flat_map(names_in));
+        let mut columns: Vec<&Columns> = columns.map(Spanned::get_ref).collect();
         let groups = self.fields.iter().flat_map(IndexMap::values);
         for field in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
-            names.extend(field.column.iter().flat_map(names_in));
+            columns.extend(field.column.as_ref().map(Spanned::get_ref));
             if let Some(template) = &field.template {
                 names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
             }
         }
+        let columns = columns.into_iter().flat_map(Columns::names);
+        names.extend(columns.map(str::to_owned));
         names
     }
-}
-
-fn names_in(columns: &Spanned<Columns>) -> impl Iterator<Item = String> {
-    columns.get_ref().0.iter().map(|name| name.to_string())
 }
 
 /// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.

@@ -11,7 +11,6 @@ use super::config::{RequestFields, SessionConfig, SessionKind};
 use super::names::{fold_value, plain_number};
 use crate::model::{Addresses, ContractTypeId, CustomerKey, Recipient};
 
-/// What is the same in every body.
 #[derive(Debug)]
 pub(crate) struct BodyFrame {
     pub session: SessionConfig,

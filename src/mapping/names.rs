@@ -195,7 +195,6 @@ pub fn agreed<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<
         .then_some(first)
 }
 
-/// The candidate that looks most like `name`, if one looks like it at all.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = fold(name);
     let likeness = |candidate: &str| {
@@ -209,7 +208,6 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     Some(near.max_by(|a, b| a.0.total_cmp(&b.0))?.1)
 }
 
-/// A hint that offers the nearest name, else nothing.
 pub fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,

@@ -16,7 +16,6 @@ use super::words::WORDS;
 use crate::error::Error;
 use crate::model::{Cell, Column, Row, Stage, Timestamp};
 
-/// How many rows are looked at to learn what a column holds.
 const SAMPLED_ROWS: usize = 1000;
 
 const NAMES: &str = "names customers (by phone, e-mail or national id)";
@@ -104,7 +103,6 @@ impl Portal {
         })
     }
 
-    /// The headers of the columns for customer, stage and time.
     pub fn columns(&self) -> (&str, &str, Option<&str>) {
         let at = self.at.as_ref().map(|(column, _)| column.name.as_str());
         (&self.customer.name, &self.stage.name, at)
@@ -116,7 +114,6 @@ impl Portal {
         Some(fold_value(&reading.text)).filter(|text| !text.is_empty())
     }
 
-    /// None where a row does not tell it.
     pub fn stage(&self, row: &Row) -> Option<Stage> {
         let cell = row.cell(self.stage.index);
         let name = Some(cell.as_shown().trim().to_owned());
@@ -158,7 +155,6 @@ impl Portal {
     }
 }
 
-/// The words, folded, that mean a signed contract.
 fn signed(config: &Config) -> HashSet<String> {
     match &config.follow.signed {
         Some(words) => words.0.iter().map(|word| fold(word)).collect(),
@@ -166,7 +162,6 @@ fn signed(config: &Config) -> HashSet<String> {
     }
 }
 
-/// The last part of a nested member's name.
 fn last_part(name: &str) -> &str {
     name.rsplit('.').next().unwrap_or(name)
 }
@@ -200,7 +195,7 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
     let fields = config.fields.iter().flat_map(IndexMap::values).flatten();
     let mapped = fields.filter(|(_, field)| {
         let columns = field.get_ref().column.iter();
-        let mut columns = columns.flat_map(|columns| &columns.get_ref().0);
+        let mut columns = columns.flat_map(|columns| columns.get_ref().names());
         columns.any(|name| names.contains(&fold(name)))
     });
     let mapped = mapped.map(|(key, _)| fold(key.get_ref()));

@@ -36,7 +36,6 @@ pub(crate) struct Reading<'t> {
     text: &'t str,
     root: Spanned<DeTable<'t>>,
     pub problems: Vec<ConfigProblem>,
-    /// Entries that were taken out.
     removed: Vec<Path>,
     /// What nobody may see.
     hidden: Vec<Range<usize>>,
@@ -133,11 +132,9 @@ impl<'t> Reading<'t> {
 /// The names on the way to an entry of the TOML.
 type Path = Vec<String>;
 
-/// Where a refused key or value stands.
 struct Place {
     path: Path,
     is_key: bool,
-    /// Key and value.
     whole: Range<usize>,
     /// Whether nobody can tell what it holds: the key is not known, or what stands there is nothing like what is meant.
     is_anyones: bool,

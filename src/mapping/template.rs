@@ -145,7 +145,6 @@ pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
     Ok(columns.into_iter().collect())
 }
 
-/// The column in `row['Name']` or `row.name`.
 fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<&'t str> {
     use Token::{BracketClose, BracketOpen, Dot, Ident, ParenOpen, Str};
     match tokens {

@@ -53,7 +53,6 @@ pub(crate) struct Words {
     pub concepts: Vec<Concept>,
 }
 
-/// What a header stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {

@@ -20,7 +20,6 @@ const MOST_PRODUCTS: usize = 30;
 pub struct Contract {
     /// The same for every row; none when a column tells, or nobody does.
     pub types: Vec<ContractTypeId>,
-    /// The place of the column that tells.
     #[serde(skip)]
     pub(super) column: Option<usize>,
     /// The different values of that column, with what they mean where that is known.

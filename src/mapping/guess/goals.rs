@@ -19,7 +19,6 @@ pub(super) const FULL_NAME: &str = "fullName";
 pub(super) const FIRST_NAME: &str = "firstName";
 pub(super) const LAST_NAME: &str = "lastName";
 
-/// What a column may feed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Display, Serialize)]
 #[serde(untagged)]
 pub enum Target {
@@ -89,14 +88,12 @@ impl ColumnGuess {
     }
 }
 
-/// One thing that a column can be mapped to.
 #[derive(Debug, Clone)]
 pub(super) struct Goal {
     pub target: Target,
     pub names: Vec<Words>,
     weak: Vec<Words>,
     pub field_type: FieldType,
-    /// What it is about, by the table.
     concept: Option<&'static Concept>,
     /// The form's field, and its choices where it has some.
     pub field: Option<FormField>,
@@ -218,7 +215,9 @@ impl Goal {
             // What cannot be read yet is what its header says, and the check tells.
             _ if profile.is_unread() => return Vote::For,
             _ if profile.count == 0 => return Vote::Nothing,
-            _ if self.is_recipients_own() && profile.is_one_for_all() => return Vote::Against,
+            _ if matches!(self.target, Target::Role(_)) && profile.is_one_for_all() => {
+                return Vote::Against;
+            }
             (Some(choices), _) => {
                 let share = profile.share_of_distinct(|value| choices.read(value).is_ok());
                 let is_telling = share >= 0.9 && profile.distinct.len() >= 2;
@@ -247,10 +246,6 @@ impl Goal {
             _ if is_telling => Vote::Telling,
             _ => Vote::For,
         }
-    }
-
-    fn is_recipients_own(&self) -> bool {
-        matches!(self.target, Target::Role(_))
     }
 
     /// Whether no other column may hold the same, unless its header says what else it is.
@@ -288,7 +283,8 @@ impl Goal {
                 let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
                 let is_free_text = self.field_type == FieldType::Text && !self.is_words();
                 // Digits are proof of no phone that a slip of the pen speaks of: `رقم المحول`.
-                let is_proved = is_sole || (vote >= Vote::For && !self.is_recipients_own());
+                let is_form_field = matches!(self.target, Target::Field(_));
+                let is_proved = is_sole || (vote >= Vote::For && is_form_field);
                 let is_sure = is_very_near && (is_proved || is_free_text);
                 (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
             }

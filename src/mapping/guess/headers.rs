@@ -46,7 +46,6 @@ pub(crate) fn is_of_another_person(name: &str) -> bool {
     Words::of(name).speak_of_another_person()
 }
 
-/// A header in a form for comparing.
 #[derive(Debug, Clone)]
 pub(super) struct Words {
     /// In order, abbreviations written out, noise gone.

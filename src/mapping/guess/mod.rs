@@ -18,5 +18,4 @@ pub use headers::header_names;
 pub(crate) use headers::is_of_another_person;
 pub use proposal::Proposal;
 
-/// How many rows of a sheet are looked at.
 pub const SAMPLED_ROWS: usize = 200;

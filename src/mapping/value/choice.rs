@@ -50,7 +50,6 @@ impl Choices {
         }
     }
 
-    /// The choice that a text as a person sees it means.
     pub(crate) fn read(&self, written: &str) -> Result<Reading<'_>, Fault> {
         if let Some(sent) = self.exact.get(written) {
             return Ok(Reading::new(sent, false));

@@ -16,7 +16,6 @@ use crate::model::Fault;
 
 /// The date that shows what a form looks like: no two of its numbers are alike.
 const SAMPLE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 25, 36, 0);
-/// The forms of a time after a date.
 const TIME_FORMS: [&str; 5] = [
     "%H:%M",
     "%H:%M:%S",
@@ -220,7 +219,6 @@ fn parsed(text: &str, format: &str) -> Result<civil::DateTime, Fault> {
     Ok(date.to_datetime(time))
 }
 
-/// The date and time in a text of Western digits.
 fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
     let Some(colon) = text.find(':') else {
         return Ok((written(text)?, civil::Time::midnight()));
@@ -236,7 +234,6 @@ fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
     Ok((written(text[..gap].trim_end())?, time))
 }
 
-/// One of the three parts of a date.
 enum Part {
     Year(i16),
     /// A day, a month or a short year.

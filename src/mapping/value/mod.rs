@@ -24,7 +24,6 @@ pub use text::Reading;
 
 use text::Given;
 
-/// How a cell is to be read.
 #[derive(Debug, Clone)]
 pub enum Kind {
     Text,
@@ -41,7 +40,6 @@ pub enum Kind {
     },
     /// A phone number, sent as E.164.
     Phone {
-        /// The country that national numbers belong to.
         country: Country,
         /// Whether numbers that no message reaches are taken.
         landlines: bool,
@@ -50,7 +48,6 @@ pub enum Kind {
     Choice(Choices),
     /// Yes or no, sent as `true` or `false`.
     Boolean,
-    /// The fourteen digits of an Egyptian national id.
     EgyptNationalId,
 }
 
@@ -129,7 +126,6 @@ impl Evidence {
         }
     }
 
-    /// The column's convention; `None` when no value proves one, a fault when its values contradict each other.
     pub fn verdict(self) -> Result<Option<Convention>, Fault> {
         match self.proved {
             Some(Convention::Dates(_)) if self.contradicts => Err(Fault::of("dates_mixed", &[])),

@@ -154,7 +154,6 @@ fn read_either_way(bare: &str) -> [Option<String>; 2] {
     [DecimalMark::Point, DecimalMark::Comma].map(|mark| read_by(mark, bare))
 }
 
-/// The number in a text of Western digits without currency, when it is one by this mark.
 fn read_by(decimal: DecimalMark, bare: &str) -> Option<String> {
     let (sign, digits) = match bare.strip_prefix(['-', '\u{2212}']) {
         Some(digits) => ("-", digits),
@@ -218,7 +217,6 @@ fn ungrouped(whole: &str) -> Option<String> {
     digits.bytes().all(|b| b.is_ascii_digit()).then_some(digits)
 }
 
-/// The birth date in an id of fourteen Western digits.
 pub fn birth_date_of(national_id: &str) -> Option<civil::Date> {
     let digits = national_id.as_bytes();
     if digits.len() != ID_DIGITS || !is_digits(national_id) {

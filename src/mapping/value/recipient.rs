@@ -14,9 +14,7 @@ use super::text::{Given, Reading};
 use crate::mapping::names::is_dash;
 use crate::model::Fault;
 
-/// The fewest digits that may be a phone number of their own.
 const LEAST_DIGITS: usize = 7;
-/// The most digits of one international number.
 const ONE_NUMBER_DIGITS: usize = 15;
 /// The same with `00` before it.
 const MOST_DIGITS: usize = 17;
@@ -90,7 +88,6 @@ pub(super) fn read_phone(
     }
 }
 
-/// A phone number as it would be dialled.
 struct Dialled {
     /// Whether a `+` says that the country code comes first.
     international: bool,
@@ -149,7 +146,6 @@ fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
     }
 }
 
-/// The digits of the only number in a cell.
 fn dialled(given: Given<'_>) -> Result<Dialled, Fault> {
     let faults = ["phone_not_text", "phone_fraction", "phone_rounded"];
     let shown = number::digits(given, faults)?;
@@ -204,7 +200,6 @@ fn single(text: &str) -> Result<Dialled, Fault> {
     }
 }
 
-/// One number without what stands between its digits.
 fn compact(text: &str) -> Result<Dialled, Fault> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let mut signs = text.match_indices(is_plus);

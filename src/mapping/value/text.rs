@@ -11,10 +11,8 @@ use crate::mapping::names::{fold_value, is_invisible, is_mixed_up};
 use crate::mapping::words::WORDS;
 use crate::model::{self, Fault};
 
-/// The longest value that goes out, in characters.
 const LONGEST_CHARS: usize = 10_000;
 
-/// A value that can be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading<'a> {
     /// The text that goes out; the cell's or the kind's own where nothing had to be changed.
@@ -37,7 +35,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What a cell with something in it holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Given<'a> {
     /// As [`clean`] gives it.
@@ -48,7 +45,6 @@ pub(super) enum Given<'a> {
     Date(civil::DateTime),
 }
 
-/// The text without the white space and the invisible characters around it.
 pub(super) fn trim(raw: &str) -> &str {
     raw.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
 }
@@ -187,7 +183,6 @@ fn is_misread_utf8(word: &str) -> bool {
         || utf8(WINDOWS_1256).is_some_and(|meant| foreign(&meant) >= 2)
 }
 
-/// Whether a text is nothing but Western digits.
 pub(super) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -9,13 +9,14 @@ use jiff::fmt::strtime;
 
 use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
-use super::fields::{Condition, Field, Group};
+use super::fields::{Field, Group};
 use super::invitation::{FieldValues, addresses, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
 use super::value::{self, Kind, Reading};
 use crate::model::{
-    Aside, Cell, ContractTypeId, CustomerKey, Fault, Invitation, Problem, Recipient, Repair, Row,
+    Aside, Cell, ContractTypeId, CustomerKey, Fault, FormCondition, Invitation, Problem, Recipient,
+    Repair, Row,
 };
 
 /// More digits are a phone's or a national id's.
@@ -207,9 +208,8 @@ impl<'a> Visit<'a> {
         for (at, field) in group.fields.iter().enumerate() {
             if let Some(condition) = unmet(group, field, &found) {
                 if matches!(found[at], Ok(Some(_))) {
-                    let parent = group.fields[condition.parent].key.clone();
-                    let value = condition.value.clone();
-                    let fault = Fault::of("condition_unmet", &[&field.key, &parent, &value]);
+                    let FormCondition { parent, value } = condition;
+                    let fault = Fault::of("condition_unmet", &[&field.key, parent, value]);
                     self.problem_of(field, &fault, "");
                 }
                 found[at] = Err(Noted);
@@ -372,13 +372,14 @@ impl<'a> Visit<'a> {
 
 /// The condition under which a field shows, its own or one above it, when the parent there has another value. An empty parent has
 /// no value.
-fn unmet<'g>(group: &'g Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g Condition> {
+fn unmet<'g>(group: &'g Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g FormCondition> {
     let mut above = field.condition.as_ref();
     // A form's questions are a tree; whatever else it may be, nobody climbs for ever.
     for _ in &group.fields {
         let condition = above?;
-        let parent = &group.fields[condition.parent];
-        let text = found[condition.parent].as_ref().ok();
+        let mut fields = group.fields.iter();
+        let at = fields.position(|field| field.key == condition.parent)?;
+        let (parent, text) = (&group.fields[at], found[at].as_ref().ok());
         let text = text.and_then(|text| text.as_deref().or(parent.default.as_deref()));
         let is_other = |text| fold_choice(text) != fold_choice(&condition.value);
         if text.is_some_and(|text| text != condition.value && is_other(text)) {
@@ -425,7 +426,7 @@ mod tests {
     use super::super::config::{Config, tests::told};
     use super::super::form::{self, BindOptions};
     use super::*;
-    use crate::model::{FormCondition, RowNumber};
+    use crate::model::RowNumber;
     use crate::tables::rows;
 
     /// `[fields.414]` with these lines below it.

@@ -190,9 +190,10 @@ fn visible(shown: Shown, text: &str, span: &Range<usize>) -> Option<(String, Ran
     if is_part_of_a_value || is_alone && !key.starts_with('[') {
         return None;
     }
-    let shown = match is_alone {
-        true => key.trim_end().to_owned(),
-        false => format!("{key}{} …", &rest[..1]),
+    let shown = if is_alone {
+        key.trim_end().to_owned()
+    } else {
+        format!("{key}{} …", &rest[..1])
     };
     let end = if start > key.len() {
         shown.len()

@@ -11,12 +11,12 @@ use super::diagnostics::{ConfigProblem, Shown};
 use super::form::{BindOptions, TypeForm, choice_pairs, type_of};
 use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
-use super::names::{did_you_mean, fold_choice, visible};
+use super::names::{fold_choice, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use super::words::{Role, names_a_birth_date};
 use crate::error::Error;
-use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, Note, Row};
+use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, FormCondition, Note, Row};
 
 const FIELDS_SHOWN: usize = 40;
 
@@ -32,17 +32,9 @@ pub(crate) struct Field {
     pub kind: Kind,
     pub required: bool,
     pub default: Option<String>,
-    pub condition: Option<Condition>,
+    pub condition: Option<FormCondition>,
     /// What each of its columns proves of how it writes its values.
     by_column: BTreeMap<usize, Evidence>,
-}
-
-/// The field shows only when its parent has this value.
-#[derive(Debug)]
-pub(crate) struct Condition {
-    /// The parent's place in the group.
-    pub parent: usize,
-    pub value: String,
 }
 
 #[derive(Debug)]
@@ -232,6 +224,7 @@ impl<'a> Binder<'a> {
             template,
             required: required.is_some_and(|required| *required.get_ref()),
             default,
+            condition: form.field(name).and_then(|it| it.condition.clone()),
             ..Field::new(name, columns, kind)
         })
     }
@@ -240,19 +233,16 @@ impl<'a> Binder<'a> {
     fn own_text(&mut self, written: &Spanned<Text>, entry: &Entry<'_>) -> String {
         let (key, form) = (entry.key.get_ref(), entry.form);
         let text = written.get_ref().as_str();
-        let Some(choices) = form.choices(key) else {
-            return text.to_owned();
-        };
-        if let Ok(choice) = choices.read(text) {
-            return choice.text.into_owned();
+        let choices = form.choices(key);
+        match choices.as_ref().map(|choices| choices.read(text)) {
+            None => text.to_owned(),
+            Some(Ok(choice)) => choice.text.into_owned(),
+            Some(Err(fault)) => {
+                let told = Error::of("config_invalid.choice", &[&text, key, &fault]);
+                self.refuse_at(written.span(), told);
+                text.to_owned()
+            }
         }
-        let options = form.field(key).into_iter().flat_map(|field| &field.options);
-        let values: Vec<&str> = options.map(|option| option.value.as_str()).collect();
-        let all = || format!("its choices are: {}", values.join(", "));
-        let hint = did_you_mean(text, values.iter().copied()).unwrap_or_else(all);
-        let told = Error::of("config_invalid.choice", &[&text, key, &hint]);
-        self.refuse_at(written.span(), told);
-        text.to_owned()
     }
 
     /// What an empty cell becomes, read as a cell would be.
@@ -315,16 +305,8 @@ impl<'a> Binder<'a> {
     }
 
     /// Ties what belongs together in a group, and notes the form's fields that nothing feeds.
-    fn whole(&mut self, mut fields: Vec<Field>, form: &TypeForm<'_>) -> Group {
-        let keys: Vec<String> = fields.iter().map(|field| field.key.clone()).collect();
-        for field in &mut fields {
-            let condition = form.field(&field.key).and_then(|it| it.condition.as_ref());
-            field.condition = condition.and_then(|condition| {
-                let parent = keys.iter().position(|key| *key == condition.parent)?;
-                let value = condition.value.clone();
-                Some(Condition { parent, value })
-            });
-        }
+    fn whole(&mut self, fields: Vec<Field>, form: &TypeForm<'_>) -> Group {
+        let keys: Vec<&str> = fields.iter().map(|field| &*field.key).collect();
         self.notes.extend(form.unmapped(&keys));
         let is_named = |field: &Field, is_so: fn(&str) -> bool| {
             let all = self.header.columns.iter();

@@ -102,12 +102,11 @@ impl<'a> Header<'a> {
     /// The column that a name means: the one so written, else the only one that folds alike.
     pub fn find(&self, name: &str) -> Result<&'a Column, Error> {
         let (written, wanted) = (name.trim(), fold(name));
-        let mut alike = Vec::new();
-        for (column, folded) in self.columns.iter().zip(&self.folded) {
-            if column.name == written || *folded == wanted && !wanted.is_empty() {
-                alike.push(column);
-            }
-        }
+        let alike = self.columns.iter().zip(&self.folded);
+        let alike = alike.filter(|(column, folded)| {
+            column.name == written || **folded == wanted && !wanted.is_empty()
+        });
+        let alike: Vec<&Column> = alike.map(|(column, _)| column).collect();
         let exact = alike.iter().copied();
         let exact: Vec<&Column> = exact.filter(|column| column.name == written).collect();
         match (&exact[..], &alike[..]) {

@@ -93,13 +93,18 @@ impl Portal {
                 .find_map(|column| Some((column, Some(kind_of(column)?))))
                 .ok_or_else(|| no_column(NAMES, "--match"))?,
         };
+        let signed = match &config.follow.signed {
+            Some(words) => words.names().collect::<Vec<_>>(),
+            None => WORDS.follow.signed.iter().map(String::as_str).collect(),
+        };
+        let signed = signed.into_iter().map(fold);
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: customer.clone(),
             kind: kind.unwrap_or(Kind::Text),
             stage: stage.clone(),
             at,
-            signed: signed(config),
+            signed: signed.collect(),
         })
     }
 
@@ -152,13 +157,6 @@ impl Portal {
             found[usize::from(!is_first)].extend(value.as_str().map(fold_value));
         }
         found
-    }
-}
-
-fn signed(config: &Config) -> HashSet<String> {
-    match &config.follow.signed {
-        Some(words) => words.0.iter().map(|word| fold(word)).collect(),
-        None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
     }
 }
 

@@ -295,22 +295,18 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
             [api, name] => login.is_none() && api == "api" && ACCOUNT.contains(&name.as_str()),
             _ => false,
         };
-        let secret = if may_be_told {
-            None
-        } else if is_ours && names_a_secret(name) {
-            Some((key.span(), Error::of("config_invalid.secret", &[&name])))
-        } else if path[0] != "fields" && login.is_some() {
-            let told = if is_register {
-                Error::of("config_invalid.login.register", &[&name])
-            } else {
-                Error::of("config_invalid.login", &[&name])
-            };
-            Some((value.span(), told))
-        } else {
-            None
+        let secret = match login {
+            _ if may_be_told => None,
+            _ if is_ours && names_a_secret(name) => Some((key.span(), "config_invalid.secret")),
+            Some(_) if is_register => Some((value.span(), "config_invalid.login.register")),
+            Some(_) if path[0] != "fields" => Some((value.span(), "config_invalid.login")),
+            _ => None,
         };
         match (secret, value.get_ref()) {
-            (Some((span, told)), _) => found.push(ConfigProblem::at(span, Shown::Number, told)),
+            (Some((place, told)), _) => {
+                let told = Error::of(told, &[&name]);
+                found.push(ConfigProblem::at(place, Shown::Number, told));
+            }
             (None, DeValue::Table(inner)) => find_secrets(inner, path, found),
             _ => {}
         }

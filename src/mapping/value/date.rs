@@ -38,7 +38,7 @@ pub enum DateOrder {
 }
 
 /// What a written date says: year, day and month, and the order of those where the year stands first or the month by its name.
-type Written = (i16, [i8; 2], Option<DateOrder>);
+type Written = (i16, [i16; 2], Option<DateOrder>);
 
 pub(super) fn read(
     given: Given<'_>,
@@ -102,6 +102,7 @@ fn from_text(
     };
     // Before the day is judged: the months of another calendar have other lengths.
     check_year(year)?;
+    let [day, month] = [day, month].map(|number| i8::try_from(number).unwrap_or(0));
     let date = civil::Date::new(year, month, day).map_err(|_| Fault::of("day_impossible", &[]))?;
     Ok(date.to_datetime(time))
 }
@@ -116,7 +117,7 @@ pub(super) fn proved(text: &str) -> Option<DateOrder> {
 }
 
 /// The two numbers behind a year that a text begins with.
-pub(super) fn behind_year(text: &str) -> Option<[i8; 2]> {
+pub(super) fn behind_year(text: &str) -> Option<[i16; 2]> {
     let western = western_digits(text::trim(text));
     let begins = western.find(|c: char| !c.is_ascii_digit()) == Some(4);
     let ((_, numbers, _), _) = begins.then(|| take_apart(&western).ok())??;
@@ -234,46 +235,38 @@ fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
     Ok((written(text[..gap].trim_end())?, time))
 }
 
-enum Part {
-    Year(i16),
-    /// A day, a month or a short year.
-    Small(i8),
-    Month(i8),
-}
-
-impl Part {
-    fn of(text: &str) -> Option<Part> {
-        match text.len() {
-            4 if is_digits(text) => text.parse().ok().map(Part::Year),
-            1 | 2 if is_digits(text) => text.parse().ok().map(Part::Small),
-            _ => {
-                let name = fold_choice(text);
-                let mut months = WORDS.months.iter();
-                let at = months.position(|names| names.contains(&name))?;
-                Some(Part::Month(i8::try_from(at + 1).ok()?))
-            }
+/// The number of a part of a date, and what it may be: `Y`, a year; `M`, a month by its name; `S`, a day, a month or a short year.
+fn part(text: &str) -> Option<(char, i16)> {
+    match text.len() {
+        4 if is_digits(text) => Some(('Y', text.parse().ok()?)),
+        1 | 2 if is_digits(text) => Some(('S', text.parse().ok()?)),
+        _ => {
+            let name = fold_choice(text);
+            let mut months = WORDS.months.iter().zip(1..);
+            let (_, number) = months.find(|(names, _)| names.contains(&name))?;
+            Some(('M', number))
         }
     }
 }
 
 fn written(date: &str) -> Result<Written, Fault> {
-    use Part::{Month, Small, Year};
+    let invalid = || Fault::of("date_invalid", &[]);
     let is_separator =
         |c: char| matches!(c, '/' | '\\' | '.' | ',' | '،') || is_dash(c) || c.is_whitespace();
     if date.starts_with(is_separator) || date.ends_with(is_separator) {
-        return Err(Fault::of("date_invalid", &[]));
+        return Err(invalid());
     }
     let parts = date.split(is_separator).filter(|part| !part.is_empty());
-    let parts: Option<Vec<Part>> = parts.map(Part::of).collect();
-    Ok(match parts.ok_or(Fault::of("date_invalid", &[]))?[..] {
-        [Year(year), Small(month) | Month(month), Small(day)]
-        | [Month(month), Small(day), Year(year)] => (year, [month, day], Some(DateOrder::MonthDay)),
-        [Small(day), Month(month), Year(year)] => (year, [day, month], Some(DateOrder::DayMonth)),
-        [Small(first), Small(second), Year(year)] => (year, [first, second], None),
-        // Its century is not said.
-        [Small(_), Small(_) | Month(_), Small(_)] | [Month(_), Small(_), Small(_)] => {
-            return Err(Fault::of("year_short", &[]));
+    let parts: Option<(String, Vec<i16>)> = parts.map(part).collect();
+    let (kinds, numbers) = parts.ok_or_else(invalid)?;
+    Ok(match (&*kinds, &numbers[..]) {
+        ("YSS" | "YMS", &[year, month, day]) | ("MSY", &[month, day, year]) => {
+            (year, [month, day], Some(DateOrder::MonthDay))
         }
-        _ => return Err(Fault::of("date_invalid", &[])),
+        ("SMY", &[day, month, year]) => (year, [day, month], Some(DateOrder::DayMonth)),
+        ("SSY", &[first, second, year]) => (year, [first, second], None),
+        // Its century is not said.
+        ("SSS" | "SMS" | "MSS", _) => return Err(Fault::of("year_short", &[])),
+        _ => return Err(invalid()),
     })
 }

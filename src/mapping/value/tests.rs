@@ -84,9 +84,7 @@ fn told_by(proved: Option<Convention>, kind: &Kind, cell: &Cell) -> String {
                 let is_shown = text.len() > 5 && message.contains(text);
                 assert!(!is_shown, "{message}");
             }
-            match fault.name {
-                name => name.to_owned(),
-            }
+            fault.name.to_owned()
         }
     }
 }

@@ -181,16 +181,18 @@ impl Config {
         let recipient = [&recipient.phone, &recipient.email];
         let others = [&contract.column, &self.identity.columns];
         let columns = recipient.into_iter().chain(others).flatten();
-        let mut columns: Vec<&Columns> = columns.map(Spanned::get_ref).collect();
+        let owned = |columns: &Spanned<Columns>| {
+            let names = columns.get_ref().names();
+            names.map(str::to_owned).collect::<Vec<_>>()
+        };
+        names.extend(columns.flat_map(owned));
         let groups = self.fields.iter().flat_map(IndexMap::values);
         for field in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
-            columns.extend(field.column.as_ref().map(Spanned::get_ref));
+            names.extend(field.column.iter().flat_map(owned));
             if let Some(template) = &field.template {
                 names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
             }
         }
-        let columns = columns.into_iter().flat_map(Columns::names);
-        names.extend(columns.map(str::to_owned));
         names
     }
 }

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::vlens::{Body, RawAnswer, read_answer};
+use vlens_batch::model::Timestamp;
+use vlens_batch::vlens::{RawAnswer, read_answer};
 
 fuzz_target!(|input: (u16, Option<String>, Option<String>, &[u8])| {
     let (status, retry_after, date, body) = input;
@@ -10,7 +11,8 @@ fuzz_target!(|input: (u16, Option<String>, Option<String>, &[u8])| {
         status,
         retry_after,
         date,
-        body: Body::Whole(body.to_vec()),
+        received: Timestamp(0),
+        body: Ok(body.to_vec()),
     };
     let outcome = read_answer(&answer);
     if let Ok(token) = &outcome {

@@ -20,6 +20,8 @@ pub struct RawAnswer {
     pub status: u16,
     pub retry_after: Option<String>,
     pub date: Option<String>,
+    /// By our clock.
+    pub received: Timestamp,
     /// Or why it was not read to its end.
     pub body: Result<Vec<u8>, &'static str>,
 }
@@ -112,14 +114,15 @@ impl RawAnswer {
         self.date.as_deref().and_then(http_date)
     }
 
-    /// `Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date, which is measured against the answer's own, so that a wrong clock
-    /// on our side does not shift it. What cannot be read counts as absent.
+    /// `Retry-After` (RFC 9110, section 10.2.3), in seconds or as a date, which is measured against the answer's own where it has one, so
+    /// that a wrong clock on our side does not shift it. What cannot be read counts as absent.
     fn retry_after(&self) -> Option<Duration> {
         let text = self.retry_after.as_deref()?.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
         }
-        let ms = http_date(text)?.ms_since(self.server_date()?);
+        let from = self.server_date().unwrap_or(self.received);
+        let ms = http_date(text)?.ms_since(from);
         Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
     }
 }
@@ -387,11 +390,15 @@ mod tests {
 
     type Body = Result<Vec<u8>, &'static str>;
 
+    /// Two minutes before noon.
+    const RECEIVED: Timestamp = Timestamp(1_795_262_280_000);
+
     fn answer_of(status: u16, retry_after: &str, date: Option<&str>, body: Body) -> Outcome {
         read_answer(&RawAnswer {
             status,
             retry_after: Some(retry_after.to_owned()),
             date: date.map(str::to_owned),
+            received: RECEIVED,
             body,
         })
     }
@@ -468,8 +475,7 @@ mod tests {
         const NOON: &str = "Sat, 21 Nov 2026 12:00:00 GMT";
         let good = || Ok(GOOD.into());
         for (status, retry_after, expected) in rows::<(u16, &str, &str)>("answer.waits") {
-            let date = Some("Sat, 21 Nov 2026 12:00:00 GMT");
-            let outcome = answer_of(status, retry_after, date, good());
+            let outcome = answer_of(status, retry_after, Some(NOON), good());
             assert_eq!(word(&outcome), expected, "HTTP {status} {retry_after}");
         }
         let before = Some("Sat, 21 Nov 2026 11:59:00 GMT");
@@ -482,10 +488,10 @@ mod tests {
             ("-1", None, None),
             ("1.5", None, None),
             ("Sat, 99 Nov 2026 12:00:00 GMT", before, None),
-            (NOON, None, None),
+            (NOON, None, after(120)),
             ("Saturday, 21-Nov-26 12:00:00 GMT", before, after(60)),
             ("Sat Nov 21 12:00:00 2026", before, after(60)),
-            (NOON, Some("yesterday"), None),
+            (NOON, Some("yesterday"), after(120)),
             (NOON, Some("Sat, 21 Nov 2026 12:00:01 GMT"), after(0)),
         ] {
             let failure = answer_of(429, text, date, good()).expect_err("a 429");

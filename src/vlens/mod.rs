@@ -287,6 +287,7 @@ mod tests {
             status: 200,
             retry_after: None,
             date: None,
+            received: Timestamp(0),
             body: Ok(json!({ "data": data }).to_string().into()),
         }
     }

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::bytes::Bytes;
 
 use super::answer::{RawAnswer, plain};
+use crate::clock;
 use crate::error::{Error, without_link};
 use crate::failpoint;
 use crate::model::{Failure, Refusal, Uncertainty, Why, is_loopback};
@@ -263,11 +264,13 @@ async fn receive(mut response: Response, deadline: Instant, max_bytes: usize) ->
         value.to_str().ok().map(str::to_owned)
     };
     let (retry_after, date) = (header(RETRY_AFTER), header(DATE));
+    let received = clock::now();
     let body = timeout_at(deadline, read_body(&mut response, max_bytes)).await;
     RawAnswer {
         status: response.status().as_u16(),
         retry_after,
         date,
+        received,
         body: body.unwrap_or(Err(CUT)),
     }
 }

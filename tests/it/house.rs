@@ -26,7 +26,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "model" => vec!["error"],
         "clock" => vec!["model"],
         // Who waits has a clock.
-        "register" => [&ground[..], &["clock"]].concat(),
+        "register" | "vlens" => [&ground[..], &["clock"]].concat(),
         room if ROOMS.contains(&room) => ground.to_vec(),
         "send" => [&ground, ROOMS, &["clock"]].concat(),
         "cli" => [&ground, ROOMS, &["clock", "send"]].concat(),

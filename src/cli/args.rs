@@ -8,11 +8,13 @@ use clap::{Args, Parser, Subcommand};
 
 use super::output::Output;
 pub use super::values::{LangArg, OnInvalid, Rate, SettledAs};
-use super::values::{age, contract_type, delimiter, duration};
+use super::values::{age, contract_type, duration};
+use crate::input::Options;
 use crate::ledger::OnLoss;
-use crate::model::{ContractTypeId, Hidden, RunId, Status};
+use crate::model::{ContractTypeId, RunId, Status};
 use crate::report::{Format, Language};
 use crate::sandbox::SandboxOptions;
+use crate::send::Wishes;
 
 /// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.
 #[derive(Debug, Parser)]
@@ -118,31 +120,10 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args, serde::Serialize)]
 #[command(next_help_heading = "How to read FILE")]
 #[serde(rename_all = "kebab-case")]
-pub struct LayoutArgs {
-    /// The sheet of a workbook [default: the first visible one with data]
-    #[arg(long, value_name = "NAME")]
-    pub sheet: Option<String>,
-    /// The row that holds the headers, as the spreadsheet numbers it [default: found]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub header_row: Option<u32>,
-    /// The delimiter of a CSV file; `tab` for a tabulator [default: detected]
-    #[arg(long, value_name = "C", value_parser = delimiter)]
-    pub delimiter: Option<char>,
-    /// The encoding of a CSV file, such as windows-1256 [default: detected]
-    #[arg(long, value_name = "NAME")]
-    pub encoding: Option<String>,
-    /// What to do with rows that are hidden or filtered away in the sheet [default: stop if there are any]
-    #[arg(long, value_name = "WHAT")]
-    pub hidden: Option<Hidden>,
-}
-
-#[derive(Debug, Clone, Default, Args, serde::Serialize)]
-#[command(next_help_heading = "How to read FILE")]
-#[serde(rename_all = "kebab-case")]
 pub struct ReadArgs {
     #[command(flatten)]
     #[serde(flatten)]
-    pub layout: LayoutArgs,
+    pub layout: Options,
     /// The contract type of every row (repeatable)
     #[arg(long, value_name = "ID", value_parser = contract_type())]
     pub contract_type: Vec<ContractTypeId>,
@@ -200,15 +181,8 @@ pub struct SendArgs {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    /// Send uncertain rows again, though a second invitation may come of it
-    #[arg(long)]
-    pub resend_uncertain: bool,
-    /// Send rejected rows again although they are unchanged
-    #[arg(long)]
-    pub retry_rejected: bool,
-    /// Invite again whose row changed after the invitation was created
-    #[arg(long)]
-    pub resend_changed: bool,
+    #[command(flatten)]
+    pub wishes: Wishes,
     /// Stop after so many failed or uncertain rows in a row [default: 20]
     #[arg(long, value_name = "N")]
     pub max_consecutive_failures: Option<NonZeroU32>,
@@ -373,7 +347,7 @@ pub struct FollowArgs {
     #[arg(long, value_name = "COLUMN")]
     pub at: Option<String>,
     #[command(flatten)]
-    pub layout: LayoutArgs,
+    pub layout: Options,
 }
 
 #[derive(Debug, Args)]

@@ -49,7 +49,7 @@ impl Settings {
     /// Everything that is missing is told at once. Where no login is needed, one is there if it can be.
     pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
         let (api_key, tenancy_name) = (self.secret(Part::ApiKey)?, self.tenancy_name()?);
-        let (username, password) = match (self.username(), self.secret(Part::Password)) {
+        let (username, password) = match (self.named(Part::Username), self.secret(Part::Password)) {
             (username, password) if needs_login => (username?, password?),
             (username, password) => (username.unwrap_or_default(), password.unwrap_or_default()),
         };
@@ -127,12 +127,12 @@ impl Settings {
     }
 
     pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
-        let name = self.secret(Part::Tenant)?;
-        Ok(name.map(|name| name.expose().to_owned()))
+        self.named(Part::Tenant)
     }
 
-    pub fn username(&self) -> Result<Option<String>, Error> {
-        let name = self.secret(Part::Username)?;
+    /// A part that is no secret.
+    pub fn named(&self, part: Part) -> Result<Option<String>, Error> {
+        let name = self.secret(part)?;
         Ok(name.map(|name| name.expose().to_owned()))
     }
 

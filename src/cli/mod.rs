@@ -10,14 +10,13 @@ mod system;
 mod values;
 mod watch;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::clock;
-use crate::error::{Ended, Kind};
+use crate::error::{Ended, Error, Kind};
 use args::{Cli, Command, Global};
 use output::{Output, wrong_usage};
 use settings::Settings;
@@ -38,7 +37,6 @@ pub fn main() -> ExitCode {
     ExitCode::from(who_has_to_act.map_or(0, Kind::exit_code))
 }
 
-/// A mistake of ours ends as what it is to whoever waits for the exit code: an unexpected error, already told.
 fn run(cli: Cli) -> Ended {
     let global = cli.global.clone();
     system::keep_panics_short(global.output);
@@ -53,21 +51,14 @@ fn run(cli: Cli) -> Ended {
     if let Some(path) = &metrics_file {
         Metrics::refuse_place(path)?;
     }
-    // The ledger's open transaction, if any, is rolled back on the way.
-    let ended = catch_unwind(AssertUnwindSafe(|| {
-        system::with_workbook(|| commands::execute(cli))
-    }));
-    let fault = match &ended {
-        Err(_) => Some(Kind::Unexpected),
-        Ok(ended) => ended.as_ref().err().map(|error| error.kind),
-    };
+    let ended = system::caught(|| commands::execute(cli));
     // The file of one that is busy is the other process's, which is at work.
-    if let Some(kind) = fault.filter(|kind| *kind != Kind::Busy)
-        && let Some(path) = metrics_file
+    if let (Err(Error { kind, .. }), Some(path)) = (&ended, metrics_file)
+        && *kind != Kind::Busy
     {
-        note_in_metrics(kind, &path, &global, sheet.as_deref());
+        note_in_metrics(*kind, &path, &global, sheet.as_deref());
     }
-    ended.unwrap_or(Ok(Some(Kind::Unexpected)))
+    ended
 }
 
 /// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
@@ -76,6 +67,6 @@ fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
     let metrics = Metrics::open(path, tenant.as_deref());
     if let Err(error) = metrics.note_exit(kind.exit_code(), clock::now()) {
-        tracing::warn!("{error}");
+        log::warn!("{error}");
     }
 }

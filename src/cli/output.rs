@@ -9,13 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use clap::error::ErrorKind as ClapKind;
 use clap::{Args, ColorChoice};
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tracing::field::{Field, Visit};
-use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::util::SubscriberInitExt;
 
 use super::files::{Readers, read_text, write_bytes};
 use super::values::LogFormat;
@@ -72,16 +68,15 @@ impl Output {
         // Questions are coloured by that library.
         console::set_colors_enabled(self.is_styled(io::stderr().is_terminal()));
         let level = match (self.quiet, self.verbose) {
-            (true, _) => LevelFilter::ERROR,
-            (false, 0) if self.is_screen() => LevelFilter::WARN,
-            (false, 0) => LevelFilter::INFO,
-            (false, 1) => LevelFilter::DEBUG,
-            (false, _) => LevelFilter::TRACE,
+            (true, _) => LevelFilter::Error,
+            (false, 0) if self.is_screen() => LevelFilter::Warn,
+            (false, 0) => LevelFilter::Info,
+            (false, 1) => LevelFilter::Debug,
+            (false, _) => LevelFilter::Trace,
         };
-        let filter = Targets::new().with_target("vlens_batch", level);
-        let log = tracing_subscriber::registry().with(Log(self).with_filter(filter));
+        log::set_max_level(level);
         // Only a second start in one process can fail, and then the first one serves.
-        let _ = log.try_init();
+        let _ = log::set_boxed_logger(Box::new(Lines(self)));
     }
 
     /// Whether a person reads stderr as it comes.
@@ -131,22 +126,25 @@ impl Output {
         Ok(None)
     }
 
-    /// Prints a result as a document or as text, whichever is asked for.
-    pub fn show(
-        self,
-        document: &impl serde::Serialize,
-        text: impl FnOnce(Look) -> String,
-    ) -> Ended {
+    /// Prints a result as a document; or as a text, whose template is filled with the document and with what `more` it names.
+    pub fn show(self, document: &impl Serialize, template: &str, more: Value) -> Ended {
         if self.json {
             self.print_json(document)?;
-        } else {
-            self.print(&text(self.look()))?;
+            return Ok(None);
         }
+        let mut values = match json!(document) {
+            Value::Object(members) => members,
+            _ => Map::new(),
+        };
+        if let Value::Object(more) = more {
+            values.extend(more);
+        }
+        self.print(&self.look().text(template, values))?;
         Ok(None)
     }
 
     /// Tells in one line of a result that went into a file.
-    pub fn show_file(self, document: &impl serde::Serialize, text: &str) -> Ended {
+    pub fn show_file(self, document: &impl Serialize, text: &str) -> Ended {
         if self.json {
             self.print_json(document)?;
         } else {
@@ -155,7 +153,7 @@ impl Output {
         Ok(None)
     }
 
-    pub fn print_json(self, document: &impl serde::Serialize) -> Result<(), Error> {
+    pub fn print_json(self, document: &impl Serialize) -> Result<(), Error> {
         self.print_with(|out| {
             to_json(&mut *out, document)?;
             writeln!(out)
@@ -167,15 +165,19 @@ impl Output {
         let text = told.render();
         let is_styled = self.is_styled(io::stdout().is_terminal());
         let (plain, styled) = (text.to_string(), text.ansi().to_string());
-        let shown = if is_styled { &styled } else { &plain }.trim_end();
-        self.show(&json!({ "text": plain }), |_| shown.to_owned())
+        if self.json {
+            self.print_json(&json!({ "text": plain }))?;
+        } else {
+            self.print(if is_styled { &styled } else { &plain }.trim_end())?;
+        }
+        Ok(None)
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
     pub fn say(self, text: &str) {
         match self.log_format {
             _ if self.quiet => {}
-            LogFormat::Json => tracing::info!("{text}"),
+            LogFormat::Json => log::info!("{text}"),
             LogFormat::Text => write(text),
         }
     }
@@ -195,6 +197,13 @@ impl Output {
     /// The last line of a command, by whom it calls for; shown whatever `-q` says.
     pub fn log_end(self, kind: Option<Kind>, message: &str, fields: Value) {
         self.log_line(level(kind), message, fields);
+    }
+
+    /// A line of the log, if such are shown.
+    pub fn log(self, level: Level, message: &str, fields: Value) {
+        if level <= log::max_level() {
+            self.log_line(level, message, fields);
+        }
     }
 
     fn log_line(self, level: Level, message: &str, fields: Value) {
@@ -258,7 +267,7 @@ impl Output {
 
     fn as_text(self, error: &Error, is_styled: bool) -> String {
         let (word, color) = match level(Some(error.kind)) {
-            Level::ERROR => ("error:", "\u{1b}[1;31m"),
+            Level::Error => ("error:", "\u{1b}[1;31m"),
             _ => ("warning:", "\u{1b}[1;33m"),
         };
         let message = printable(&error.message);
@@ -365,42 +374,28 @@ pub fn write(text: &str) {
 /// By who has to act, if anybody has.
 fn level(kind: Option<Kind>) -> Level {
     match kind {
-        None => Level::INFO,
-        Some(Kind::NeedsPerson | Kind::Stopped | Kind::Busy) => Level::WARN,
-        Some(Kind::Unexpected | Kind::Usage | Kind::Unusable | Kind::Refused) => Level::ERROR,
+        None => Level::Info,
+        Some(Kind::NeedsPerson | Kind::Stopped | Kind::Busy) => Level::Warn,
+        Some(Kind::Unexpected | Kind::Usage | Kind::Unusable | Kind::Refused) => Level::Error,
     }
 }
 
 /// Turns what any room of this program logs into lines.
-struct Log(Output);
+struct Lines(Output);
 
-impl<S: Subscriber> Layer<S> for Log {
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut fields = Fields(Map::new());
-        event.record(&mut fields);
-        let message = fields.0.remove("message").unwrap_or_default();
-        let (level, message) = (*event.metadata().level(), message.as_str());
-        self.0
-            .log_line(level, message.unwrap_or_default(), fields.0.into());
-    }
-}
-
-struct Fields(Map<String, Value>);
-
-impl Visit for Fields {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().to_owned(), value.into());
+impl Log for Lines {
+    fn enabled(&self, line: &Metadata) -> bool {
+        line.target().starts_with("vlens_batch")
     }
 
-    /// Numbers and booleans too, whose text is the same in JSON.
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let text = format!("{value:?}");
-        let value = match serde_json::from_str(&text) {
-            Ok(value @ (Value::Number(_) | Value::Bool(_))) if field.name() != "message" => value,
-            _ => Value::String(text),
-        };
-        self.0.insert(field.name().to_owned(), value);
+    fn log(&self, line: &Record) {
+        if self.enabled(line.metadata()) {
+            self.0
+                .log(line.level(), &line.args().to_string(), json!({}));
+        }
     }
+
+    fn flush(&self) {}
 }
 
 /// Writes what is wrong at the first place where nobody's own file is, and gives it; none if that cannot be written either.

@@ -11,19 +11,20 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use toml::Spanned;
 
-use super::args::{Global, LayoutArgs, ReadArgs, RunArgs, SendArgs};
+use super::args::{Global, ReadArgs, RunArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{data_folder, own_config, path_variable, variable};
 use super::values::Rate;
 use crate::error::Error;
-use crate::input;
+use crate::input::Options;
 use crate::ledger::beside;
 use crate::mapping::Config;
 use crate::mapping::config::{OnUncertain, SessionKind};
+use crate::model::RunId;
 use crate::model::{ContractTypeId, quoted};
 use crate::report::Further;
-use crate::send::{Limits, Wishes};
+use crate::send::{Limits, SendOptions, Wishes};
 use crate::vlens::{BaseUrl, Way};
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
@@ -209,12 +210,10 @@ impl Settings {
     }
 
     /// How to read FILE: the one value that it is opened with and known again by.
-    pub fn source_options(&self, args: &LayoutArgs) -> input::Options {
+    pub fn source_options(&self, args: &Options) -> Options {
         let config = &self.config.source;
-        let named = |typed: &Option<String>, config: Option<&String>| {
-            typed.clone().or_else(|| config.cloned())
-        };
-        input::Options {
+        let named = |typed: &Option<_>, config: Option<&_>| typed.as_ref().or(config).cloned();
+        Options {
             sheet: named(&args.sheet, config.sheet.as_deref()),
             header_row: args.header_row.or(config.header_row.map(NonZeroU32::get)),
             delimiter: args.delimiter.or(config.delimiter),
@@ -228,9 +227,8 @@ impl Settings {
     pub fn sending(&self, args: &SendArgs) -> Sending {
         let config = &self.config.limits;
         let concurrency = args.concurrency.or(config.concurrency);
-        let failures = args
-            .max_consecutive_failures
-            .or(config.max_consecutive_failures);
+        let failures = args.max_consecutive_failures;
+        let failures = failures.or(config.max_consecutive_failures);
         let resend = self.config.retry.on_uncertain == Some(OnUncertain::Resend);
         let mut limits = Limits {
             per_second: config.per_second.or(Some(PER_SECOND)),
@@ -245,14 +243,19 @@ impl Settings {
         }
         Sending {
             limits,
-            concurrency: concurrency.map_or(8, |n| n.get() as usize),
             timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
-            max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
-            max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
             wishes: Wishes {
-                resend_uncertain: args.resend_uncertain || resend,
-                retry_rejected: args.retry_rejected,
-                resend_changed: args.resend_changed,
+                resend_uncertain: args.wishes.resend_uncertain || resend,
+                ..args.wishes
+            },
+            options: SendOptions {
+                run: RunId(0),
+                only: None,
+                concurrency: concurrency.map_or(8, |n| n.get() as usize),
+                max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
+                max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
+                limit: args.limit,
+                max_duration: args.max_duration,
             },
         }
     }
@@ -300,7 +303,7 @@ impl Settings {
             reading: join(vec![&config, &read_from]),
             sending: join(vec![&config, sandbox, &sent_from]),
             checking: join(vec![&named_config, &read_from, &typed.reading]),
-            running: join(vec![&named_config, sandbox, &ledger, &typed.reading]),
+            inviting: join(vec![&named_config, sandbox, &ledger, &typed.reading]),
         }
     }
 
@@ -311,12 +314,12 @@ impl Settings {
 
     /// The `run` by which a person goes on, of this file or of one that he knows.
     pub fn again(&self, is_sandbox: bool, run: Option<&RunArgs>) -> String {
-        match run {
-            Some(args) => self.on(is_sandbox, &args.file, &args.read).run(),
-            None => self
-                .on(is_sandbox, Path::new("FILE"), &ReadArgs::default())
-                .run(),
-        }
+        let unknown = RunArgs {
+            file: PathBuf::from("FILE"),
+            ..RunArgs::default()
+        };
+        let run = run.unwrap_or(&unknown);
+        self.on(is_sandbox, &run.file, &run.read).run()
     }
 
     /// A command that reads, with what it must be given to meet this config and ledger.
@@ -327,15 +330,11 @@ impl Settings {
 
 pub struct Sending {
     pub limits: Limits,
-    /// Requests under way at a time.
-    pub concurrency: usize,
     /// For one whole exchange.
     pub timeout: Duration,
-    /// Attempts a row has in one run.
-    pub max_attempts: u32,
-    pub max_consecutive_failures: u32,
-    /// What a person asked for beyond the usual.
     pub wishes: Wishes,
+    /// Of a run that is not known yet.
+    pub options: SendOptions,
 }
 
 /// The config of one sheet alone: `loans.vlens-batch.toml` for `loans.xlsx`. It is that of `loans.marked.xlsx` as well, unless that

@@ -1,8 +1,9 @@
 //! What the operating system gives and takes: signals, core dumps, the environment, who runs this and where his files are.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,15 +31,23 @@ pub fn protect_process() {
 #[cfg(not(unix))]
 pub fn protect_process() {}
 
-/// A panic is our mistake, told without what was at hand, which may be personal.
+thread_local! {
+    /// The mistake over which this thread panicked.
+    static MISTAKE: Cell<Option<Error>> = const { Cell::new(None) };
+}
+
+/// A panic is our mistake, told without what was at hand, which may be personal: by whoever caught it, else at once.
 pub fn keep_panics_short(output: Output) {
     std::panic::set_hook(Box::new(move |panic| {
-        if of_workbook(panic.payload()).is_some() {
-            return;
-        }
         let place = panic.location();
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        output.tell(&Error::of("panicked", &[&place]));
+        let mistake = of_workbook(panic.payload());
+        let mistake = mistake.unwrap_or_else(|| Error::of("panicked", &[&place]));
+        if std::thread::current().name() == Some("main") {
+            MISTAKE.set(Some(mistake));
+        } else {
+            output.tell(&mistake);
+        }
     }));
 }
 
@@ -52,12 +61,11 @@ fn of_workbook(panic: &dyn Any) -> Option<Error> {
     is_full.then(|| Error::temporary(&error))
 }
 
-/// What `work` comes to, that included.
-pub fn with_workbook<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| match of_workbook(&*panic) {
-        Some(error) => Err(error),
-        None => resume_unwind(panic),
-    })
+/// What `work` comes to on the main thread; a panic is an error like others. The ledger's open transaction, if any, is rolled back.
+pub fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let unknown = || Error::of("internal_error", &[]);
+    let mistake = |_| Err(MISTAKE.take().unwrap_or_else(unknown));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(mistake)
 }
 
 pub fn user_name() -> String {
@@ -120,7 +128,7 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
     let (came, mut signals) = unbounded_channel();
     // Watched from here on, not from whenever the task gets to run.
     if forward_signals(&came).is_err() {
-        tracing::warn!("signals cannot be watched; an interrupt ends the run at once");
+        log::warn!("signals cannot be watched; an interrupt ends the run at once");
         return stop;
     }
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! What arguments are made of: rates, lengths of time, delimiters, languages.
+//! What arguments are made of: rates, lengths of time, languages.
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::builder::TypedValueParser;
 use clap::{Args, ValueEnum};
 
-use crate::model::{ContractTypeId, may_part_cells};
+use crate::model::ContractTypeId;
 use crate::report::Language;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -82,15 +82,6 @@ pub fn age(text: &str) -> Result<Duration, &'static str> {
     });
     let days = days.ok_or("write days, weeks or years: 90d, 12w or 2y")?;
     Ok(Duration::from_secs(days * 86_400))
-}
-
-/// One character, or the word `tab`.
-pub fn delimiter(text: &str) -> Result<char, &'static str> {
-    if matches!(text, "tab" | "\\t") {
-        return Ok('\t');
-    }
-    let delimiter = text.parse().ok().filter(|&c| may_part_cells(c));
-    delimiter.ok_or("write one character such as ; or the word tab")
 }
 
 /// In what people are told outside the terminal.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use log::Level;
 use serde_json::{Value, json};
 
 use super::files::{Readers, read_text, refuse_output, write_bytes};
@@ -46,13 +47,14 @@ impl Watch {
     ) -> Self {
         let progress = Arc::new(match output.log_format {
             _ if output.quiet || due == 0 => Progress::hidden(due, per_row),
-            LogFormat::Json => Progress::lines(due, per_row, |line| tracing::info!("{line}")),
+            LogFormat::Json => Progress::lines(due, per_row, |line| log::info!("{line}")),
             LogFormat::Text if output.is_screen() => Progress::bar(due, per_row),
             LogFormat::Text => Progress::lines(due, per_row, output::write),
         });
         output::follow(start.run, &progress);
         let (source, ledger, tenant) = (&*start.source, &*start.ledger, &*start.tenancy_name);
-        tracing::info!(source, tenant, ledger, rows = start.rows, due, "run begins");
+        let fields = json!({ "source": source, "tenant": tenant, "ledger": ledger, "rows": start.rows, "due": due });
+        output.log(Level::Info, "run begins", fields);
         let watch = Watch {
             output,
             progress,
@@ -88,29 +90,36 @@ impl Watch {
 
     /// Something happened, and this is how far the run is now.
     pub fn see(&self, event: &SendEvent, tally: &Tally) {
+        let log = |level, message: &str, fields| self.output.log(level, message, fields);
         match event {
             SendEvent::Ended { row, status, why } => {
-                let (row, word) = (row.0, <&str>::from(*status));
+                let mut fields = json!({ "row": row, "status": status });
                 if *status == Status::Created {
-                    tracing::debug!(row, status = word);
+                    log(Level::Debug, "", fields);
                 } else {
                     let (code, message) = why.as_ref().map(|(code, said)| (code, &**said)).unzip();
-                    let message = message.unwrap_or_default();
-                    tracing::warn!(row, status = word, code, "row {row} is {word}: {message}");
+                    let (word, message) = (<&str>::from(*status), message.unwrap_or_default());
+                    fields["code"] = json!(code);
+                    log(
+                        Level::Warn,
+                        &format!("row {row} is {word}: {message}"),
+                        fields,
+                    );
                 }
                 self.step(&tally.counts);
             }
             SendEvent::Again { row, why, wait } => {
-                let wait_ms = wait.as_millis();
-                tracing::debug!(row = row.0, why, wait_ms, "to be tried again");
+                let fields = json!({ "row": row, "why": why, "wait_ms": milliseconds(*wait) });
+                log(Level::Debug, "to be tried again", fields);
             }
             SendEvent::Paused { wait } => {
-                let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                let wait_ms = milliseconds(*wait);
                 let until = clock::now().0.saturating_add(wait_ms);
                 let told = self.paused_until.fetch_max(until, Ordering::Relaxed);
                 // All who are under way are asked for the same one.
                 if until > told.saturating_add(1_000) {
-                    tracing::info!(wait_ms, "paused: Vlens asked for it");
+                    let fields = json!({ "wait_ms": wait_ms });
+                    log(Level::Info, "paused: Vlens asked for it", fields);
                     self.progress.pause(Timestamp(until));
                 }
             }
@@ -136,7 +145,7 @@ impl Watch {
         let metrics = self.metrics.as_ref();
         let written = metrics.map(|it| it.write(&tally, seconds, clock::now(), exit_code));
         if let Some(Err(error)) = written {
-            tracing::warn!("{error}");
+            log::warn!("{error}");
         }
     }
 
@@ -146,6 +155,10 @@ impl Watch {
         let problems = bad(now).saturating_sub(bad(&self.start));
         self.progress.step(created, problems);
     }
+}
+
+fn milliseconds(wait: Duration) -> i64 {
+    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A run's document on one level, but for its number, which every line has.

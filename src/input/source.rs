@@ -7,7 +7,9 @@ use std::ops::Range;
 use super::encoding::cell_of_text;
 use crate::error::Error;
 use crate::mapping::names::{Shown, fold, is_personal};
-use crate::model::{Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, mask};
+use crate::model::{
+    Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, mask, may_part_cells,
+};
 
 /// The width of a sheet in Excel.
 pub(super) const MAX_COLUMNS: usize = 16_384;
@@ -18,20 +20,38 @@ const SEPARATORS: [char; 6] = [',', ';', '\t', '|', '،', '؛'];
 
 /// Everything beside the bytes that decides which rows and cells come out: what a sheet is opened with is what its identity
 /// is made from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, clap::Args, serde::Serialize)]
+#[command(next_help_heading = "How to read FILE")]
+#[serde(rename_all = "kebab-case")]
 pub struct Options {
-    /// The sheet of a workbook; default: the first visible one with data.
+    /// The sheet of a workbook [default: the first visible one with data]
+    #[arg(long, value_name = "NAME")]
     pub sheet: Option<String>,
-    /// The row with the headers, as a spreadsheet numbers it.
+    /// The row that holds the headers, as the spreadsheet numbers it [default: found]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub header_row: Option<u32>,
-    /// What parts the cells of a CSV file.
+    /// The delimiter of a CSV file; `tab` for a tabulator [default: detected]
+    #[arg(long, value_name = "C", value_parser = delimiter)]
     pub delimiter: Option<char>,
-    /// The encoding of a CSV file, such as `windows-1256`.
+    /// The encoding of a CSV file, such as windows-1256 [default: detected]
+    #[arg(long, value_name = "NAME")]
     pub encoding: Option<String>,
-    /// Unset, the presence of hidden rows is an error.
+    /// What to do with rows that are hidden or filtered away in the sheet [default: stop if there are any]
+    #[arg(long, value_name = "WHAT")]
     pub hidden: Option<Hidden>,
     /// Header names that the mapping looks for, by which the header is found below title lines; empty when unknown.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub known_names: Vec<String>,
+}
+
+/// One character, or the word `tab`.
+fn delimiter(text: &str) -> Result<char, &'static str> {
+    if matches!(text, "tab" | "\\t") {
+        return Ok('\t');
+    }
+    let delimiter = text.parse().ok().filter(|&c| may_part_cells(c));
+    delimiter.ok_or("write one character such as ; or the word tab")
 }
 
 type Rows = Box<dyn FnMut() -> Result<Option<Row>, Error> + Send>;

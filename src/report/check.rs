@@ -37,12 +37,12 @@ const SPOOL_BYTES: usize = 1 << 20;
 /// What `check` saw: groups, counts and the first examples of each, in bounded memory whatever the number of rows.
 #[derive(Debug, Default, Serialize)]
 pub struct CheckTally {
-    valid: u64,
+    pub valid: u64,
     /// Rows that cannot be sent: `check` exits 3 when there are any.
     pub invalid: u64,
-    duplicate: u64,
+    pub duplicate: u64,
     repaired: u64,
-    already_created: u64,
+    pub already_created: u64,
     /// Of the valid ones, those that a `run` would not send without a person's word.
     pub held: u64,
     changed: u64,

@@ -20,8 +20,7 @@ pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::Progress;
 pub use template::{TemplateSpec, write_template};
 pub use text::{
-    Finding, Further, Level, Look, command, counted, doctor_json, not_done, reason, rendered,
-    summary_text, texts,
+    Finding, Further, Level, Look, command, counted, doctor_json, not_done, reason, rendered, texts,
 };
 pub use words::{Language, is_added};
 pub use workbook::WRITTEN_AT;

@@ -21,7 +21,7 @@ use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
 use crate::error::filled;
-use crate::model::{RowNumber, RunId, RunSummary, Stop, Timestamp, printable, quoted};
+use crate::model::{RunId, RunSummary, Stop, Timestamp, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
 pub mod texts {
@@ -39,7 +39,9 @@ pub mod texts {
     pub const REGISTER: &str = include_str!("templates/register.txt");
     pub const REGISTER_MADE: &str = include_str!("templates/register_made.txt");
     pub const RUNS: &str = include_str!("templates/runs.txt");
+    pub const SANDBOX: &str = include_str!("templates/sandbox.txt");
     pub const SETTLED: &str = include_str!("templates/settled.txt");
+    pub const SUMMARY: &str = include_str!("templates/summary.txt");
     pub const SWEPT: &str = include_str!("templates/swept.txt");
 }
 
@@ -55,7 +57,7 @@ pub struct Further {
     /// For `check FILE`: `--sheet June`, say.
     pub checking: String,
     /// For `run FILE`.
-    pub running: String,
+    pub inviting: String,
 }
 
 impl Further {
@@ -65,7 +67,7 @@ impl Further {
     }
 
     pub fn run(&self) -> String {
-        command(&format!("run {}", quoted(&self.file)), &self.running)
+        command(&format!("run {}", quoted(&self.file)), &self.inviting)
     }
 
     /// One that goes on with a run from the ledger alone.
@@ -83,20 +85,6 @@ impl Further {
 pub fn command(words: &str, options: &str) -> String {
     let command = format!("vlens-batch {words} {options}");
     command.trim_end().to_owned()
-}
-
-/// Where a run stands: one that goes on, has ended, or was killed. `changed`: its rows with other content than what was created, as
-/// far as they are listed.
-pub fn summary_text(
-    run: &RunSummary,
-    changed: &[RowNumber],
-    further: &Further,
-    look: Look,
-) -> String {
-    let needing = run.counts.needing_a_person();
-    let further = Value::from(Serde(further));
-    let values = context! { s => Serde(run), changed => Serde(changed), needing, ..further };
-    look.text(include_str!("templates/summary.txt"), values)
 }
 
 /// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).
@@ -469,13 +457,18 @@ pub mod tests {
             reading: "--ledger b.db".to_owned(),
             sending: "--sandbox".to_owned(),
             checking: "--ledger b.db".to_owned(),
-            running: "--sandbox".to_owned(),
+            inviting: "--sandbox".to_owned(),
         };
         let look = Look {
             width,
             styled: false,
         };
-        summary_text(summary, &[RowNumber(7)], &further, look)
+        let further = Value::from(Serde(further));
+        let further = context! { changed_rows => [7], needing => 19, ..further };
+        look.text(
+            texts::SUMMARY,
+            context! { ..further, ..Value::from(Serde(summary)) },
+        )
     }
 
     #[test]

@@ -238,7 +238,7 @@ impl Vendor {
         };
         let at = self.started.1 + arrival;
         if let Err(error) = self.write_down(call, at, &answer) {
-            tracing::error!(%error, "the sandbox cannot write its files");
+            log::error!("the sandbox cannot write its files: {error}");
         }
         answer
     }

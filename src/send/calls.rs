@@ -95,7 +95,7 @@ impl Api {
             if !failure.why.may_pass() || attempt >= self.max_attempts || wait > SAT_OUT_MAX {
                 return Err(Unsent::Failed(failure));
             }
-            tracing::warn!("{failure}; asking again in {} s", wait.as_secs_f32().ceil());
+            log::warn!("{failure}; asking again in {} s", wait.as_secs_f32().ceil());
             self.stop.or_stop(tokio::time::sleep(wait)).await?;
             attempt += 1;
         }
@@ -138,9 +138,9 @@ impl Api {
     ) -> Result<AdminToken, Unsent> {
         if let Some(refresh) = refresh {
             match self.call(self.client.refresh(&refresh)).await {
-                Err(Unsent::Failed(failure)) => tracing::warn!(
-                    "the token could not be refreshed ({failure}); logging in afresh"
-                ),
+                Err(Unsent::Failed(failure)) => {
+                    log::warn!("the token could not be refreshed ({failure}); logging in afresh");
+                }
                 ended => return ended,
             }
         }

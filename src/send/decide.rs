@@ -28,11 +28,16 @@ use super::stop::StopReason;
 use crate::model::{Failure, Outcome, Plan, Refusal, Standing, Status, Timestamp, Why};
 
 /// What a person asked for beyond the usual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
 pub struct Wishes {
-    /// `--resend-uncertain`, or `on_uncertain = "resend"`.
+    /// Send uncertain rows again, though a second invitation may come of it
+    #[arg(long)]
     pub resend_uncertain: bool,
+    /// Send rejected rows again although they are unchanged
+    #[arg(long)]
     pub retry_rejected: bool,
+    /// Invite again whose row changed after the invitation was created
+    #[arg(long)]
     pub resend_changed: bool,
 }
 

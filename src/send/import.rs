@@ -110,7 +110,7 @@ impl Sheet {
     pub fn walk(
         &mut self,
         stop: &StopSignal,
-        mut visit: impl FnMut(&Judged) -> Result<(), Error>,
+        mut visit: impl FnMut(&mut Judged) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.mapping.is_open() {
             let mut rows = Source::open(&self.input, &self.options)?;
@@ -140,7 +140,7 @@ impl Sheet {
                     return Err(Error::of("interrupted.import", &[]));
                 }
                 for (mapped, row) in batch? {
-                    let judged = seen.judge(row, mapped);
+                    let mut judged = seen.judge(row, mapped);
                     let row = judged.row.number;
                     if let (true, Some(column)) = (is_1904, mapping.serial_in(&judged.row)) {
                         // Given back in a workbook of ours, which counts from 1900, the number would be another day.
@@ -157,7 +157,7 @@ impl Sheet {
                         }
                         _ => {}
                     }
-                    visit(&judged)?;
+                    visit(&mut judged)?;
                 }
             }
             Ok(())
@@ -228,7 +228,7 @@ pub fn import(
     let columns = sheet.columns();
     let told_by = sheet.mapping.told_by.clone();
     let run = ledger.import(source, identity, &columns, &told_by, started, |import| {
-        sheet.walk(stop, |Judged { row, verdict, .. }| match verdict {
+        sheet.walk(stop, |Judged { row, verdict, .. }| match &*verdict {
             Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
             Verdict::Duplicate(of) => import.duplicate(row, *of),
             Verdict::Invalid(problems) => import.invalid(row, problems),

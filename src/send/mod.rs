@@ -35,6 +35,7 @@ use api::Unsent;
 use decide::{Circumstances, Decision, History, Next, decide};
 use stop::Stopped;
 
+#[derive(Clone)]
 pub struct SendOptions {
     pub run: RunId,
     /// Of them these alone; none: all.

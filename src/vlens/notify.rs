@@ -55,6 +55,6 @@ impl Notifier {
                 Err(_) => format!("no answer within {} s", TRY_MAX.as_secs()),
             };
         }
-        tracing::warn!("the address under [notify] was not told: {why}; the run is as it is");
+        log::warn!("the address under [notify] was not told: {why}; the run is as it is");
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn http_client(
         // A bare container has none.
         Err(_) if !are_named => {
             if base_url.is_https() {
-                tracing::warn!(
+                log::warn!(
                     "this system has no certificate authorities: Mozilla's, as of this program's build, are trusted"
                 );
             }

@@ -8,8 +8,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::json;
 
-use super::contract_types::open_api;
-use super::world::Target;
+use super::target::{Target, open_api};
 use crate::cli::args::{AccountArgs, SendArgs};
 use crate::cli::credentials::{Account, Part};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
@@ -19,7 +18,7 @@ use crate::cli::system::own_config;
 use crate::error::{Ended, Error, Kind};
 use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
-use crate::report::{Look, texts};
+use crate::report::texts;
 use crate::send::Credentials;
 use crate::vlens::BaseUrl;
 
@@ -48,7 +47,10 @@ pub async fn account(
 /// Asks until Vlens lets in, and keeps what it was let in with. What was refused is offered again, but for the password.
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
     let mut refused = Error::of("interrupted.questions", &[&"Nothing was kept"]);
-    let mut known = ([settings.tenancy_name()?, settings.username()?], None);
+    let mut known = (
+        [settings.tenancy_name()?, settings.named(Part::Username)?],
+        None,
+    );
     let ([api_key, password], config) = loop {
         let Ok((names, keys)) = ask(known) else {
             return Err(refused);
@@ -209,10 +211,8 @@ fn show(settings: &Settings) -> Ended {
     ] {
         places.insert(what, settings.find_part(part)?.map(|(_, place)| place));
     }
-    let text = |look: Look| {
-        // As a list, which keeps its order.
-        let parts: Vec<_> = places.iter().collect();
-        look.text(texts::ACCOUNT, json!({ "parts": parts }))
-    };
-    settings.output.show(&places, text)
+    // As a list, which keeps its order.
+    let parts: Vec<_> = places.iter().collect();
+    let parts = json!({ "parts": parts });
+    settings.output.show(&places, texts::ACCOUNT, parts)
 }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::world::{Target, is_rehearsal};
+use super::ledger::is_rehearsal;
+use super::target::Target;
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{
     Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
@@ -22,7 +23,7 @@ use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
-    ContractTypeId, Form, Invitation, Judged, Note, Plan, RowNumber, RunSummary, Status, Stop,
+    ContractTypeId, Form, Invitation, Judged, Note, Plan, Problem, RowNumber, RunSummary, Stop,
     Verdict, mask, printable, printable_json,
 };
 use crate::report::{Annotator, CheckTally, Language, SheetShape, counted, texts};
@@ -117,43 +118,34 @@ pub fn dry_run(
     let reader = compared_with(&path, sheet)?;
     let require = |reader: &Reader| reader.require(&target.binding);
     reader.as_ref().map_or(Ok(()), require)?;
-    let (assumed, mut met) = (args.assume_sent.unwrap_or(0), MetAbove::default());
-    let [mut due, mut created, mut held, mut invalid, mut duplicate] = [0_u64; 5];
-    sheet.walk(stop, |judged| {
-        match &judged.verdict {
-            Verdict::Aside(_) => {}
-            Verdict::Invalid(_) => invalid += 1,
-            Verdict::Duplicate(_) => duplicate += 1,
-            Verdict::Valid(invitation) => {
-                let look = |reader| met.look(reader, judged.row.number, invitation);
-                let Asked { known, above } = reader.as_ref().map_or(Ok(Asked::default()), look)?;
-                match (above, plan(known.map(|met| met.standing), wishes)) {
-                    (Some((_, true)), _) => duplicate += 1,
-                    (Some(_), _) => invalid += 1,
-                    (_, Plan::Send) if assumed == 0 => due += 1,
-                    (_, Plan::Skip) => created += 1,
-                    _ => held += 1,
-                }
-            }
-        }
-        Ok(())
-    })?;
-    let (asked_for, needing, source) = (due + created + held, invalid + held, args.file.display());
+    let as_checked = CheckArgs {
+        file: args.file.clone(),
+        read: args.read.clone(),
+        ..CheckArgs::default()
+    };
+    let (compared, silent) = ((reader, wishes), silent(settings));
+    let check = Check::compare(&as_checked, settings, sheet, silent, compared, stop)?;
+    let tally = check.tally;
+    let (asked_for, created, invalid) = (tally.valid, tally.already_created, tally.invalid);
+    let held = match args.assume_sent {
+        None | Some(0) => tally.held,
+        Some(_) => asked_for - created,
+    };
+    let (due, needing) = (asked_for - created - held, invalid + held);
+    let source = args.file.display();
     let document = json!({
         "dry_run": true,
         "source": source.to_string(),
-        "rows": asked_for + invalid + duplicate,
+        "rows": asked_for + invalid + tally.duplicate,
         "would_send": args.send.limit.map_or(due, |limit| due.min(limit)),
         "already_created": created,
         "held": held,
         "invalid": invalid,
-        "duplicate": duplicate,
+        "duplicate": tally.duplicate,
     });
     let further = settings.on(args.send.sandbox, &args.file, &args.read);
-    let values = json!({ "d": document, "check": further.on_file("check") });
-    settings
-        .output
-        .show(&document, |look| look.text(texts::DRY_RUN, &values))?;
+    let more = json!({ "check": further.on_file("check") });
+    settings.output.show(&document, texts::DRY_RUN, more)?;
     let why = match args.expect {
         Some(n) if n != asked_for => format!("it asks for {asked_for} invitations, not for {n}"),
         _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
@@ -221,18 +213,21 @@ fn free_name(file: &Path) -> PathBuf {
 /// Writes the marked sheet alone, without a word, if it has anything for a person; gives whether it has.
 pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool, Error> {
     let mut sheet = open_sheet(&input(&args.file)?, settings, &args.read)?;
-    let silent = Output {
-        quiet: true,
-        json: false,
-        ..settings.output
-    };
-    let mut check = Check::look(args, settings, &mut sheet, silent)?;
+    let mut check = Check::look(args, settings, &mut sheet, silent(settings))?;
     let is_in_doubt = sheet.notes().iter().any(Note::is_doubt);
     let is_for_a_person = check.tally.invalid > 0 || is_in_doubt;
     if is_for_a_person {
         check.write_marked(&sheet, Readers::Folder)?;
     }
     Ok(is_for_a_person)
+}
+
+fn silent(settings: &Settings) -> Output {
+    Output {
+        quiet: true,
+        json: false,
+        ..settings.output
+    }
 }
 
 /// The same for a file that is at hand already.
@@ -261,6 +256,7 @@ struct Check<'a> {
     output: Output,
     /// What the rows are compared with.
     reader: Option<Reader>,
+    wishes: Wishes,
     met: MetAbove,
     tally: CheckTally,
     /// The first, as many as `--show` asks for.
@@ -278,6 +274,27 @@ impl<'a> Check<'a> {
         sheet: &mut Sheet,
         output: Output,
     ) -> Result<Self, Error> {
+        let reader = match settings.ledger(false) {
+            Ok(path) => compared_with(&path, sheet)?,
+            Err(Error { message, .. }) => {
+                output.say(&format!(
+                    "Not compared with what was sent before: {message}"
+                ));
+                None
+            }
+        };
+        let (compared, stop) = ((reader, Wishes::default()), StopSignal::default());
+        Check::compare(args, settings, sheet, output, compared, &stop)
+    }
+
+    fn compare(
+        args: &'a CheckArgs,
+        settings: &Settings,
+        sheet: &mut Sheet,
+        output: Output,
+        (reader, wishes): (Option<Reader>, Wishes),
+        stop: &StopSignal,
+    ) -> Result<Self, Error> {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
         let headers = Shown::of(columns.iter().map(String::as_str));
@@ -293,19 +310,11 @@ impl<'a> Check<'a> {
             columns,
         };
         let annotator = args.annotate.as_ref().map(|_| Annotator::new(shape));
-        let reader = match settings.ledger(false) {
-            Ok(path) => compared_with(&path, sheet)?,
-            Err(Error { message, .. }) => {
-                output.say(&format!(
-                    "Not compared with what was sent before: {message}"
-                ));
-                None
-            }
-        };
         let mut check = Check {
             args,
             output,
             reader,
+            wishes,
             met: MetAbove::default(),
             tally: CheckTally::new(sheet.mapping.columns_of_fields(), output.json),
             bodies: Vec::new(),
@@ -313,17 +322,15 @@ impl<'a> Check<'a> {
             annotator: annotator.transpose()?,
             forms: forms(settings)?,
         };
-        sheet.walk(&StopSignal::default(), |judged| check.row(judged))?;
+        sheet.walk(stop, |judged| check.row(judged))?;
         Ok(check)
     }
 
-    fn row(&mut self, judged: &Judged) -> Result<(), Error> {
-        let mut is_changed = false;
+    fn row(&mut self, judged: &mut Judged) -> Result<(), Error> {
+        let is_changed = self.compare_with_ledger(judged)?;
         if let Verdict::Valid(invitation) = &judged.verdict {
-            let row = judged.row.number;
-            is_changed = self.compare_with_ledger(row, invitation)?;
             if self.tally.filled.is_none() {
-                self.tally.filled = Some(self.form_of(row, invitation));
+                self.tally.filled = Some(self.form_of(judged.row.number, invitation));
             }
             if (self.bodies.len() as u64) < self.args.show.unwrap_or(0) {
                 let body = printable_json(&invitation.body);
@@ -337,25 +344,29 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Notes whether an earlier run created this invitation, and gives whether that was with other content.
-    fn compare_with_ledger(&mut self, row: RowNumber, of: &Invitation) -> Result<bool, Error> {
-        let Some(reader) = &self.reader else {
+    /// Notes what a `run` would make of a valid row. That only the ledger knows whom a row above has met too is found here. Gives
+    /// whether an earlier run created this invitation with other content, which stays.
+    fn compare_with_ledger(&mut self, judged: &mut Judged) -> Result<bool, Error> {
+        let (Verdict::Valid(invitation), Some(reader)) = (&judged.verdict, &self.reader) else {
             return Ok(false);
         };
-        let known = self.met.look(reader, row, of)?.known;
-        match known {
-            Some(met) if met.standing.status == Status::Created => {
-                let earlier = || reader.created_in(met.invitation);
+        let row = judged.row.number;
+        let Asked { known, above } = self.met.look(reader, row, invitation)?;
+        let planned = plan(known.as_ref().map(|met| met.standing), self.wishes);
+        match (above, known, planned) {
+            (Some((first, true)), ..) => judged.verdict = Verdict::Duplicate(first),
+            (Some((first, false)), ..) => {
+                judged.verdict = Verdict::Invalid(vec![Problem::same_recipient(row, first)]);
+            }
+            (None, Some(met), Plan::Skip) => {
                 let is_same = met.standing.same_content;
+                let earlier = || reader.created_in(met.invitation);
                 self.tally.see_already_created(row, is_same, earlier)?;
-                Ok(!is_same)
+                return Ok(!is_same);
             }
-            _ => {
-                let planned = plan(known.map(|met| met.standing), Wishes::default());
-                self.tally.held += u64::from(planned == Plan::Hold);
-                Ok(false)
-            }
+            (None, _, planned) => self.tally.held += u64::from(planned == Plan::Hold),
         }
+        Ok(false)
     }
 
     /// What goes out for a row, under the labels of its forms. Only to the person who has the sheet are its values shown whole.
@@ -436,7 +447,7 @@ impl<'a> Check<'a> {
             "notes": notes,
             "file": further.file,
             "checking": further.checking,
-            "running": further.running,
+            "inviting": further.inviting,
             "marked": nearest(&marked),
             "is_marked": args.annotate.is_some(),
             // Headers go out as keys that no form is likely to have.

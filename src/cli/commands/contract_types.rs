@@ -6,27 +6,22 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::check::form;
-use super::register::{PATIENCE, join};
-use super::world::{self, Target};
+use super::target::{Target, open_api};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
 use crate::cli::files::{
     Readers, may_be_replaced, refuse_ending, write_bytes, write_file, written_now,
 };
 use crate::cli::settings::{Settings, Typed, quoted_path};
-use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
-use crate::ledger::{Reader, Writer};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
-use crate::report::{Language, Look, TemplateSpec, command, texts, write_template};
-use crate::send::{Api, Limiter};
+use crate::report::{Language, TemplateSpec, command, texts, write_template};
+use crate::send::Api;
 use crate::vlens::read_form;
 
 pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> Ended {
     let sending = settings.sending(&SendArgs::default());
-    let base_url = settings.base_url(args.allow_insecure_http)?;
-    let account = settings.account(true)?;
-    let target = Target::new(&settings.way()?, &sending, base_url, account)?;
+    let target = Target::of(settings, &sending, args.allow_insecure_http, true)?;
     let api = open_api(settings, target, "contract-types", args.wait).await?;
     let ended = match &args.action {
         None => list(&api, settings).await,
@@ -36,36 +31,6 @@ pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> En
     ended
 }
 
-/// Calls that belong to no run, noted in the ledger where there is one for this address and tenant.
-pub async fn open_api(
-    settings: &Settings,
-    target: Target,
-    command: &'static str,
-    wait: bool,
-) -> Result<Api, Error> {
-    let sending = settings.sending(&SendArgs::default());
-    let path = settings.ledger(false)?;
-    let stop = watch_signals(settings.output, Some(sending.timeout));
-    let Target {
-        client,
-        credentials,
-        binding,
-        ..
-    } = target;
-    let mut limiter = Limiter::new(sending.limits);
-    let mut ledger = None;
-    if Reader::open(&path)?.is_some_and(|reader| reader.binding == binding) {
-        let wait = wait.then_some(&*stop);
-        let open = world::open_ledger(&path, settings, command, wait, Some(&binding))?;
-        limiter = world::limiter(&open, sending.limits)?;
-        ledger = Some(open);
-    }
-    let register = join(settings, &binding, ledger.as_mut(), Some(PATIENCE)).await?;
-    let ledger = ledger.map(Writer::start).transpose()?;
-    let api = Api::new(client, credentials, limiter, ledger, register, stop);
-    Ok(api)
-}
-
 async fn list(api: &Api, settings: &Settings) -> Ended {
     let entries = api.contract_types().await?;
     let lines = entries.into_iter().map(|entry| {
@@ -73,8 +38,8 @@ async fn list(api: &Api, settings: &Settings) -> Ended {
         json!({ "id": entry.id, "name": entry.name, "form_pulled_at": form_pulled_at })
     });
     let document = json!({ "contract_types": lines.collect::<Vec<_>>() });
-    let text = |look: Look| look.text(texts::CONTRACT_TYPES, &document);
-    settings.output.show(&document, text)
+    let output = settings.output;
+    output.show(&document, texts::CONTRACT_TYPES, Value::Null)
 }
 
 fn pulled_at(path: &Path) -> Option<Timestamp> {

@@ -5,15 +5,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
+use serde_json::Value;
 
-use super::contract_types::open_api;
-use super::world::{self, Target};
+use super::ledger::{KEEP_IT_HERE, is_made};
+use super::target::{Target, open_api};
 use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind};
-use crate::ledger::{FileSystemCheck, Lock, Reader, check_file_system, refuse_loss};
+use crate::ledger::{FileSystemCheck, Reader, check_file_system, refuse_loss};
 use crate::model::{Binding, ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, counted, doctor_json, texts};
@@ -84,7 +85,7 @@ pub async fn doctor(
     let Chart { findings, kinds } = chart;
     let document = doctor_json(&findings);
     let output = global.output;
-    output.show(&document, |look| look.text(texts::DOCTOR, &document))?;
+    output.show(&document, texts::DOCTOR, Value::Null)?;
     let Some(gravest) = kinds.into_iter().min() else {
         return Ok(None);
     };
@@ -113,11 +114,11 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         _ => Finding::of("authority", &[]),
     });
     chart.note("authority", authorities);
-    let target = base_url.and_then(|base_url| {
-        let account = settings.account(settings.needs_login())?;
-        let sending = settings.sending(&SendArgs::default());
-        Target::new(&settings.way()?, &sending, base_url, account)
-    });
+    let (sending, needs_login) = (
+        settings.sending(&SendArgs::default()),
+        settings.needs_login(),
+    );
+    let target = Target::of(settings, &sending, allow_insecure_http, needs_login);
     let wanted = target.as_ref().ok().map(|target| &target.binding);
     let is_sound = examine_ledger(settings, wanted, chart);
     chart.note("register", register(settings, wanted).await);
@@ -125,7 +126,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let untried = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
         Err(_) => Ok(Finding::of("login.incomplete", &[&again])),
-        Ok(_) if !settings.needs_login() => {
+        Ok(_) if !needs_login => {
             let run = settings.again(false, None);
             Ok(Finding::of("login.unneeded", &[&run]))
         }
@@ -153,7 +154,7 @@ fn paused(settings: &Settings) -> Option<String> {
 /// Notes how the ledger is, whose it is and where it lies; whether it is sound.
 fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Chart) -> bool {
     let path = settings.ledger(false);
-    let place = path.and_then(|path| check_file_system(&path, world::is_made(&path)));
+    let place = path.and_then(|path| check_file_system(&path, is_made(&path)));
     let ledger = place.as_ref().map_err(Error::clone);
     let ledger = ledger.and_then(|at| sound_ledger(&at.path, settings, wanted));
     let is_sound = ledger.is_ok();
@@ -205,7 +206,10 @@ fn password(settings: &Settings) -> Looked {
     if !settings.needs_login() {
         return Ok(Finding::of("password.unneeded", &[]));
     }
-    match (settings.username()?, settings.secret(Part::Password)?) {
+    match (
+        settings.named(Part::Username)?,
+        settings.secret(Part::Password)?,
+    ) {
         (Some(_), _) => secret(settings, Part::Password),
         (None, Some(_)) => Err(missing(&[Part::Username])),
         (None, None) => Err(missing(&[Part::Username, Part::Password])),
@@ -257,7 +261,7 @@ fn sound_ledger(
     Ok((sound, whose))
 }
 
-/// Who may open the ledger, where it lies, whether it has room, and whether somebody is at work on it.
+/// Who may open the ledger, where it lies, and whether it has room.
 fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     let permissions = match at.open_to_others.as_deref() {
         _ if !at.exists => Finding::default(),
@@ -273,7 +277,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     chart.note("permissions", Ok(permissions));
     let place = match &at.hazard {
         _ if !at.is_writable => Err(Error::of("ledger_folder_not_writable", &[])),
-        Some(lies) => Ok(Finding::of("place.hazard", &[lies, &world::KEEP_IT_HERE])),
+        Some(lies) => Ok(Finding::of("place.hazard", &[lies, &KEEP_IT_HERE])),
         None => Ok(Finding::of("place.local", &[])),
     };
     chart.note("place", place);
@@ -285,12 +289,6 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
         Some(bytes) => Finding::of("space.left", &[&HumanBytes(bytes)]),
     };
     chart.note("space", Ok(space));
-    let lock = match Lock::is_held(&at.path) {
-        _ if !at.exists => Finding::default(),
-        true => Finding::of("lock.held", &[]),
-        false => Finding::of("lock.free", &[]),
-    };
-    chart.note("lock", Ok(lock));
 }
 
 /// Whether the team's register can be used, and whether its clock and ours agree.
@@ -365,14 +363,10 @@ async fn contract_types(api: &Api, settings: &Settings) -> Finding {
 }
 
 /// What others may do with a file; none where this is not looked at: on Windows the folder's rights are handed down to its files.
-#[cfg(unix)]
 fn mode_of(path: &Path) -> Option<u32> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = std::fs::metadata(path).ok()?;
-    Some(metadata.permissions().mode())
-}
-
-#[cfg(not(unix))]
-fn mode_of(_: &Path) -> Option<u32> {
-    None
+    #[cfg(unix)]
+    let mode = |metadata| Some(std::os::unix::fs::MetadataExt::mode(&metadata));
+    #[cfg(not(unix))]
+    let mode = |_| None;
+    mode(std::fs::metadata(path).ok()?)
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::check::input;
-use super::world::{Opened, open_ledger};
+use super::ledger::{Opened, open_ledger};
 use crate::cli::args::{FollowArgs, ReadArgs};
 use crate::cli::settings::Settings;
 use crate::clock;
@@ -57,22 +57,19 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     })?;
     let summary = told.store(&mut ledger, created)?;
     ledger.finish()?;
-    settings.output.show(&summary, |look| {
-        let headers = [Some(customer), Some(stage), at].into_iter().flatten();
-        let shown = Shown::of(headers);
-        let words = summary.stages.iter().take(SHOWN_WORDS);
-        let masked = Shown::of(words.clone().map(|word| word.stage.as_str()));
-        let words = words.map(|word| masked.header(&word.stage));
-        let values = json!({
-            "s": summary,
-            "match": shown.header(customer),
-            "stage": shown.header(stage),
-            "at": at.map(|at| shown.header(at)),
-            "words": words.collect::<Vec<_>>(),
-            "reminders": settings.command("export --not-signed --output reminders.xlsx"),
-        });
-        look.text(texts::FOLLOW, &values)
-    })
+    let headers = [Some(customer), Some(stage), at].into_iter().flatten();
+    let shown = Shown::of(headers);
+    let words = summary.stages.iter().take(SHOWN_WORDS);
+    let masked = Shown::of(words.clone().map(|word| word.stage.as_str()));
+    let words = words.map(|word| masked.header(&word.stage));
+    let more = json!({
+        "match": shown.header(customer),
+        "stage": shown.header(stage),
+        "at": at.map(|at| shown.header(at)),
+        "words": words.collect::<Vec<_>>(),
+        "reminders": settings.command("export --not-signed --output reminders.xlsx"),
+    });
+    settings.output.show(&summary, texts::FOLLOW, more)
 }
 
 /// The config with the columns that are named, and the command to name others by.

@@ -12,14 +12,14 @@ use std::time::UNIX_EPOCH;
 use sha2::{Digest as _, Sha256};
 
 use super::check::{input, mark};
-use super::ledger::{RESULTS, Results};
+use super::ledger::{self, Opened};
+use super::results::{RESULTS, Results};
 use super::run::{open_ledger, send_file};
-use super::world::{self, Opened};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{beside, is_in_use, may_be_replaced};
 use crate::cli::output::{Output, is_our_error, write_error};
 use crate::cli::settings::{Settings, Typed};
-use crate::cli::system::{watch_signals, with_workbook};
+use crate::cli::system::{caught, watch_signals};
 use crate::error::{Ended, Error, Kind};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
@@ -300,7 +300,7 @@ impl<'a> Sweep<'a> {
         let config = config_bytes(&settings);
         open_ledger(&self.send, &settings).await?.finish()?;
         let note = |unless| {
-            let mut ledger = world::open_ledger(&path, &settings, "inbox", None, None)?;
+            let mut ledger = ledger::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &bytes, unless)?;
             ledger.finish()
         };
@@ -325,7 +325,7 @@ impl<'a> Sweep<'a> {
                 let is_over = fault.as_ref().is_none_or(needs_person);
                 let opened = Opened::at(&settings, path.clone())?;
                 let results = results.into_inner();
-                let sent = with_workbook(|| self.sent(found, &opened, results, run.clone(), fault));
+                let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
                 // No other file waits for results that cannot be written.
                 let unwritten = |error| Swept {
                     run: Some(run),

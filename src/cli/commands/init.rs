@@ -7,12 +7,12 @@ use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::check::{check_input, forms, input};
-use crate::cli::args::{CheckArgs, Global, InitArgs, LayoutArgs};
+use crate::cli::args::{CheckArgs, Global, InitArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet, quoted_path};
 use crate::error::{Ended, Error};
-use crate::input::{Input, Source};
+use crate::input::{Input, Options, Source};
 use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{
     ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person,
@@ -212,7 +212,7 @@ impl<'a> Found<'a> {
             table
         });
         let (row, given) = (self.header_row.0, &self.args.read.layout);
-        let layout = LayoutArgs {
+        let layout = Options {
             sheet: given.sheet.clone().or(self.sheet.clone()),
             header_row: (row > 1 || given.header_row.is_some()).then_some(row),
             ..given.clone()

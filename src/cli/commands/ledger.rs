@@ -1,31 +1,198 @@
-//! The commands on a ledger that is there, none of which sends: what it holds is shown (`status`, `runs`, `export`, `report`), copied
-//! (`backup`), decided on (`settle`) and forgotten (`purge`). Only the last two wait for a run in progress.
+//! The ledger as commands open it: to be read, or locked to be written; and the commands that show what it holds (`status`, `runs`) or
+//! copy it (`backup`). They never wait for a run in progress.
 
-use std::collections::{BTreeSet, HashMap};
-use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use indexmap::IndexSet;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::register;
-use super::world::{Opened, ended_as, is_rehearsal, open_ledger};
-use crate::cli::args::{
-    ExportArgs, LangArg, PurgeArgs, ReportArgs, SendArgs, SettleArgs, SettledAs, StatusArgs,
-};
-use crate::cli::files::{
-    Readers, may_be_replaced, refuse_changed, refuse_ending, refuse_output, write_file,
-    write_first, written_now,
-};
-use crate::cli::settings::Settings;
+use crate::cli::args::{RunArgs, StatusArgs};
+use crate::cli::files::refuse_output;
+use crate::cli::settings::{Settings, quoted_path};
+use crate::cli::system::{data_folder, host_name, user_name};
 use crate::clock;
-use crate::error::{Ended, Error};
-use crate::ledger::Event;
-use crate::model::{Cell, RowNumber, RunId, RunSummary, Status, Timestamp, printable};
-use crate::report::{
-    ExportOptions, Format, PEOPLE, ReportData, is_added, rendered, sink, texts, write_html,
-};
+use crate::error::{Ended, Error, Kind};
+use crate::ledger::{Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
+use crate::model::{Binding, RowNumber, RunId, RunSummary, Stop, printable};
+use crate::report::{Further, not_done, reason, texts};
 use crate::send::StopSignal;
+
+/// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
+pub const SANDBOX_NAME: &str = "sandbox";
+
+/// So many changed rows are listed.
+const CHANGED_SHOWN: u32 = 20;
+
+/// A ledger that is there, to be read.
+pub struct Opened<'s> {
+    pub settings: &'s Settings,
+    pub path: PathBuf,
+    pub reader: Reader,
+    /// Whether it has lost nothing that is known: whoever is to write makes sure first.
+    pub memory: Result<(), Error>,
+}
+
+impl<'s> Opened<'s> {
+    pub fn find(settings: &'s Settings, is_sandbox: bool) -> Result<Self, Error> {
+        let path = settings.ledger(is_sandbox)?;
+        let memory = refuse_loss(&path, None, &settings.again(is_sandbox, None));
+        match (Opened::at(settings, path), memory) {
+            (Err(_), Err(loss)) => Err(loss),
+            (opened, memory) => Ok(Opened { memory, ..opened? }),
+        }
+    }
+
+    /// The ledger at `path`; that there is none is an error that says where it was looked for.
+    pub fn at(settings: &'s Settings, path: PathBuf) -> Result<Self, Error> {
+        let Some(reader) = Reader::open(&path)? else {
+            let rehearsed = settings.ledger(true).ok();
+            let rehearsed = rehearsed.filter(|rehearsed| *rehearsed != path && rehearsed.exists());
+            let (name, way_on) = match rehearsed {
+                None => ("no_ledger", settings.again(false, None)),
+                Some(rehearsed) => ("no_ledger.rehearsed", quoted_path(&rehearsed)),
+            };
+            return Err(Error::of(name, &[&path.display(), &way_on]));
+        };
+        Ok(Opened {
+            settings,
+            path,
+            reader,
+            memory: Ok(()),
+        })
+    }
+
+    /// The run named on the command line, else the newest.
+    pub fn run(&self, named: Option<RunId>) -> Result<RunId, Error> {
+        let path = self.path.display();
+        let Some(newest) = self.reader.newest_run()? else {
+            let begin = self.settings.again(is_rehearsal(&self.reader), None);
+            return Err(Error::of("run_not_found.yet", &[&path, &begin]));
+        };
+        let run = named.unwrap_or(newest);
+        if (RunId(1)..=newest).contains(&run) {
+            return Ok(run);
+        }
+        Err(Error::of("run_not_found", &[&run, &path, &newest]))
+    }
+
+    /// What the next commands must be given to meet this ledger, and the file of this run.
+    pub fn further(&self, run: RunId) -> Result<Further, Error> {
+        let typed = self.reader.typed(run)?;
+        let typed = typed.and_then(|typed| serde_json::from_str(&typed).ok());
+        let typed = typed.unwrap_or_default();
+        Ok(self.settings.further(is_rehearsal(&self.reader), &typed))
+    }
+
+    pub fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
+        let summary = self.reader.summary(run, clock::now())?;
+        Ok(self.told(summary))
+    }
+
+    /// With the ledger as it was named; who was killed left no reason himself.
+    pub fn told(&self, mut summary: RunSummary) -> RunSummary {
+        if summary.stopped == Some(Stop::Killed) {
+            summary.reason = Some(reason(Stop::Killed, None));
+        }
+        summary.ledger = self.path.display().to_string();
+        summary
+    }
+
+    pub fn show(&self, summary: &RunSummary) -> Result<(), Error> {
+        let further = self.further(summary.run)?;
+        let changed = match summary.changed {
+            0 => Vec::new(),
+            _ => self.reader.changed_rows(summary.run, CHANGED_SHOWN)?,
+        };
+        let mut more = json!(further);
+        more["changed_rows"] = json!(changed);
+        more["needing"] = summary.counts.needing_a_person().into();
+        let output = self.settings.output;
+        output.show(summary, texts::SUMMARY, more).map(drop)
+    }
+}
+
+/// Whether it is the ledger of a built-in stand-in.
+pub fn is_rehearsal(reader: &Reader) -> bool {
+    reader.binding.base_url == SANDBOX_NAME
+}
+
+pub const KEEP_IT_HERE: &str =
+    "Keep the ledger on a disk of this machine: name its place with --ledger or VLENS_LEDGER.";
+
+/// Whether the first run makes the folder of this ledger.
+pub fn is_made(path: &Path) -> bool {
+    let folder = path.parent();
+    folder.is_some_and(|folder| data_folder().as_deref() == Some(folder))
+}
+
+/// Makes the folder that ledgers are in unless a person names another; says so where a ledger is not safe.
+pub fn prepare_place(path: &Path, settings: &Settings) -> Result<(), Error> {
+    if let Some(folder) = path.parent().filter(|_| is_made(path)) {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Error::of("ledger_folder_missing.made", &[&folder.display(), &error])
+        })?;
+    }
+    if let Some(lies) = check_file_system(path, false)?.hazard {
+        let warning = format!("warning: The ledger lies {lies}. {KEEP_IT_HERE}");
+        settings.output.say(&warning);
+    }
+    Ok(())
+}
+
+/// Takes the ledger's lock, or says who has it; with `wait`, takes it once it is free.
+pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Result<Lock, Error> {
+    const LOOK_EVERY: Duration = Duration::from_millis(200);
+    let mut has_said_so = false;
+    loop {
+        if let Some(lock) = Lock::try_acquire(path)? {
+            return Ok(lock);
+        }
+        let reader = Reader::open(path).ok().flatten();
+        let sender = reader.and_then(|reader| reader.sender().ok()?);
+        let sender = sender.map_or(String::new(), |(_, sender)| format!(": {sender}"));
+        let busy = Error::of("ledger_busy", &[&path.display(), &sender]);
+        let Some(stop) = wait else {
+            return Err(busy);
+        };
+        if stop.is_stopping() {
+            return Err(Error::of("interrupted.ledger", &[]));
+        }
+        if !std::mem::replace(&mut has_said_so, true) {
+            let waiting = format!("{} Waiting for its end.", busy.message);
+            settings.output.say(&printable(&waiting));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Opens the ledger at `path` for writing, for a command that sends nothing.
+pub fn open_ledger(
+    path: &Path,
+    settings: &Settings,
+    command: &'static str,
+    wait: Option<&StopSignal>,
+    binding: Option<&Binding>,
+) -> Result<Ledger, Error> {
+    let lock = lock(path, settings, wait)?;
+    let worker = worker(settings, command, false, None);
+    Ledger::open(lock, binding, &worker, None)
+}
+
+/// This process, for the ledger; `run`: what it was told, where that was to run a file.
+pub fn worker(
+    settings: &Settings,
+    command: &'static str,
+    is_sandbox: bool,
+    run: Option<&RunArgs>,
+) -> Worker {
+    Worker {
+        command,
+        os_user: user_name(),
+        host: host_name(),
+        since: clock::moment(),
+        again: settings.again(is_sandbox, run),
+    }
+}
 
 pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
@@ -39,6 +206,19 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
     // As a run on it would end.
     opened.memory?;
     ended_as(&summary).map_or(Ok(None), Err)
+}
+
+/// Who has to act after a run that stands so, and why; none when nobody has to. When several hold, the first of 6, 4, 3 wins.
+pub fn ended_as(summary: &RunSummary) -> Option<Error> {
+    let kind = match summary.stopped {
+        Some(Stop::Refused) => Kind::Refused,
+        Some(Stop::InvalidRows | Stop::Expectation) => Kind::NeedsPerson,
+        None | Some(Stop::Killed) if summary.counts.pending > 0 => Kind::Stopped,
+        None | Some(Stop::Killed) if summary.counts.needing_a_person() > 0 => Kind::NeedsPerson,
+        None | Some(Stop::Killed) => return None,
+        Some(_) => Kind::Stopped,
+    };
+    Some(Error::new(kind, "run_not_done", not_done(summary)))
 }
 
 /// A row's present state and everything that happened to it, oldest first; neither its cells nor its token.
@@ -57,9 +237,9 @@ fn history(opened: &Opened<'_>, run: RunId, row: RowNumber) -> Ended {
     });
     let attempts = result.history.iter();
     let took = attempts.map(|it| Some(it.answered_at?.ms_since(it.sent_at).max(0)));
-    let values = json!({ "row": document, "took": took.collect::<Vec<_>>() });
+    let took = json!({ "took": took.collect::<Vec<_>>() });
     let output = opened.settings.output;
-    output.show(&document, |look| look.text(texts::HISTORY, &values))
+    output.show(&document, texts::HISTORY, took)
 }
 
 /// More lines than these are for scripts.
@@ -75,216 +255,7 @@ pub fn runs(settings: &Settings) -> Ended {
     let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
     let all = settings.command("runs --json");
     let values = json!({ "runs": runs, "older": older, "all": all });
-    output.show(&runs, |look| look.text(texts::RUNS, &values))
-}
-
-pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
-    let (path, format) = (&args.output, format_of(args)?);
-    let opened = Opened::find(settings, false)?;
-    let run = opened.run(args.run)?;
-    let (what, runs) = match args.run {
-        None if args.not_signed => (
-            "The reminder list is".to_owned(),
-            opened.reader.not_signed()?,
-        ),
-        _ => (format!("Results of run {run} are"), vec![(run, None)]),
-    };
-    let told = format!("{what} in {}.", path.display());
-    put(&opened, run, path, &told, |written_at, out| {
-        let options = (format, written_at);
-        let rows = write_results(args, &opened, &runs, options, out)?;
-        Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
-    })
-}
-
-pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
-    refuse_ending(&args.output, &["html", "htm"])?;
-    let opened = Opened::find(settings, false)?;
-    let run = opened.run(args.run)?;
-    let data = report_data(&opened, run)?;
-    let language = args.lang.or_of(&opened.reader.columns(run)?);
-    let path = &args.output;
-    let told = format!("The report on run {run} is in {}.", path.display());
-    put(&opened, run, path, &told, |_, out| {
-        write_html(out, &data, language)?;
-        Ok(json!({ "run": run, "output": path.to_string_lossy(), "counts": data.summary.counts }))
-    })
-}
-
-/// Puts a result where the command line says: on standard output, or into a file, of which is told then.
-fn put(
-    opened: &Opened<'_>,
-    run: RunId,
-    path: &Path,
-    told: &str,
-    write: impl FnOnce(Option<u64>, &mut dyn Write) -> Result<Value, Error>,
-) -> Ended {
-    let settings = opened.settings;
-    if path == Path::new("-") {
-        return settings.output.print_file(|out| write(None, out).map(drop));
-    }
-    settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
-    refuse_changed(path)?;
-    let mut document = Value::Null;
-    let write = written_now(|second, file| {
-        document = write(Some(second), &mut BufWriter::new(file))?;
-        Ok(())
-    });
-    write_file(path, Readers::Owner, write)?;
-    settings.output.show_file(&document, told)
-}
-
-/// What is asked for, else what OUTPUT's name says.
-fn format_of(args: &ExportArgs) -> Result<Format, Error> {
-    if args.format.is_none() {
-        refuse_ending(&args.output, &["csv", "xlsx", "jsonl"])?;
-    }
-    let by_name = || args.output.extension()?.to_str()?.parse().ok();
-    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
-    if format == Format::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
-        return Err(Error::of("workbook_to_terminal", &[]));
-    }
-    Ok(format)
-}
-
-/// Writes what became of these runs' rows, of all or of those that are named, below the columns of all. Gives the number of rows.
-fn write_results(
-    args: &ExportArgs,
-    opened: &Opened<'_>,
-    runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
-    (format, written_at): (Format, Option<u64>),
-    out: impl Write,
-) -> Result<u64, Error> {
-    let (mut columns, mut places) = (IndexSet::new(), Vec::new());
-    for (run, _) in runs {
-        places.push(join(&mut columns, opened.reader.columns(*run)?));
-    }
-    let columns: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
-    let options = ExportOptions {
-        link: opened.settings.config.result.link.as_ref(),
-        without_tokens: args.without_tokens,
-        language: args.lang.or_of(&columns),
-        written_at,
-    };
-    let mut sink = sink(format, &columns, options, out)?;
-    let mut written = 0;
-    let only = if args.not_signed {
-        &[Status::Created]
-    } else {
-        args.only.as_slice()
-    };
-    for ((run, rows), places) in runs.iter().zip(places) {
-        opened.reader.results(*run, only, &mut |mut row| {
-            let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
-            let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
-            if !is_meant || args.not_signed && is_signed {
-                return Ok(());
-            }
-            written += 1;
-            let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
-            for (cell, place) in cells.into_iter().zip(&places) {
-                if let Some(place) = place {
-                    row.cells[*place] = cell;
-                }
-            }
-            sink.row(&row)
-        })?;
-    }
-    sink.finish()?;
-    Ok(written)
-}
-
-/// Puts a sheet's columns behind those of others, but for the ones that are there, and gives where each stands. What an earlier export
-/// added to the sheet stands nowhere.
-fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<Option<usize>> {
-    let mut alike: HashMap<String, u32> = HashMap::new();
-    let place = |column: String| {
-        if is_added(&column) {
-            return None;
-        }
-        let nth = alike.entry(column.clone()).or_default();
-        *nth += 1;
-        Some(all.insert_full((column, *nth)).0)
-    };
-    columns.into_iter().map(place).collect()
-}
-
-/// What their file is called by, behind the sheet's name.
-pub const RESULTS: &str = "results";
-
-/// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
-pub struct Results {
-    /// In one folder; the first that nobody has open or made his own is taken, and from then on before others.
-    pub places: Vec<PathBuf>,
-    pub lang: LangArg,
-}
-
-impl Results {
-    /// Leaves those of the sheet that this run's has replaced, by the number of their run, unless this one holds all whom it invited.
-    pub fn keep_replaced(&self, opened: &Opened<'_>, run: RunId) -> Result<(), Error> {
-        let place = &self.places[0];
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let earlier = opened.reader.replaced(run)?;
-        if let (Some(earlier), Some((stem, ending))) = (earlier, name.rsplit_once(RESULTS)) {
-            let kept = place.with_file_name(format!("{stem}run-{earlier}.{RESULTS}{ending}"));
-            if may_be_replaced(place) && may_be_replaced(&kept) {
-                // There may be none.
-                let _ = std::fs::rename(place, kept);
-            }
-        }
-        Ok(())
-    }
-
-    pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf, Error> {
-        let args = ExportArgs {
-            lang: self.lang,
-            ..ExportArgs::default()
-        };
-        let places = self.places.iter().filter(|place| may_be_replaced(place));
-        let places: Vec<PathBuf> = places.cloned().collect();
-        let write = written_now(|second, file| {
-            let options = (Format::Xlsx, Some(second));
-            write_results(&args, opened, &[(run, None)], options, BufWriter::new(file)).map(drop)
-        });
-        let place = write_first(&places, Readers::Folder, write)?;
-        self.places.insert(0, place.clone());
-        Ok(place)
-    }
-}
-
-/// A report shows the last few runs of the ledger, and no more than these.
-const REPORTED_RUNS: u32 = 16;
-
-/// The statuses of rows that need a person.
-const NEEDING: [Status; 4] = [
-    Status::Invalid,
-    Status::Rejected,
-    Status::Failed,
-    Status::Uncertain,
-];
-
-fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
-    let (reader, now) = (&opened.reader, clock::now());
-    // As they are set now; those of the run itself may have been others.
-    let limits = opened.settings.sending(&SendArgs::default()).limits;
-    let mut people = Vec::new();
-    reader.results(run, &NEEDING, &mut |row| {
-        if people.len() < PEOPLE {
-            people.push(row);
-        }
-        Ok(())
-    })?;
-    Ok(ReportData {
-        people,
-        zone: jiff::tz::TimeZone::system(),
-        further: opened.further(run)?,
-        summary: opened.summary(run)?,
-        made_at: now,
-        per_second: limits.per_second,
-        per_minute: limits.per_minute,
-        statistics: reader.statistics(run)?,
-        runs: reader.runs(now, REPORTED_RUNS)?,
-    })
+    output.show(&runs, texts::RUNS, values)
 }
 
 pub fn backup(file: &Path, settings: &Settings) -> Ended {
@@ -303,98 +274,4 @@ pub fn backup(file: &Path, settings: &Settings) -> Ended {
     settings.output.show_file(&document, &told)?;
     // What was lost is not in the copy either.
     opened.memory.map(|()| None)
-}
-
-pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
-    let opened = Opened::find(settings, false)?;
-    opened.memory.clone()?;
-    let run = opened.run(args.run)?;
-    let further = opened.further(run)?;
-    let wait = StopSignal::default();
-    let wait = args.wait.then_some(&wait);
-    let mut ledger = open_ledger(&opened.path, settings, "settle", wait, None)?;
-    let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    let fits = |status| status == Status::Uncertain;
-    let refuse_unfit = || refuse_unfit_rows(&opened, run, &rows, fits, "row_not_uncertain");
-    refuse_unfit()?;
-    let named = (!args.all).then_some(&rows);
-    let is_created = args.what == SettledAs::Created;
-    let (event, status, word) = match args.what {
-        SettledAs::Created => (Event::SettledCreated, Status::Created, "created"),
-        SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending, "not-created"),
-    };
-    if !is_rehearsal(&opened.reader) {
-        register::settle(settings, &mut ledger, run, named, status, refuse_unfit).await?;
-    }
-    let (uncertain, now) = ([Status::Uncertain], clock::moment());
-    let settled = ledger.decide(run, event, &uncertain, named, &now)?;
-    let settled = settled.len() as u64;
-    ledger.finish()?;
-    if is_created && settled > 0 {
-        settings.output.say(
-            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back."
-        );
-    }
-    let document = json!({ "run": run, "settled": settled, "as": word });
-    let values = json!({ "d": document, "resume": further.resume(run) });
-    settings
-        .output
-        .show(&document, |_| rendered(texts::SETTLED, &values))
-}
-
-/// Named rows are dealt with all or none, and each that cannot be is named in this `error`.
-pub fn refuse_unfit_rows(
-    opened: &Opened<'_>,
-    run: RunId,
-    rows: &BTreeSet<RowNumber>,
-    fits: impl Fn(Status) -> bool,
-    error: &'static str,
-) -> Result<(), Error> {
-    let mut others = Vec::new();
-    for &row in rows {
-        let result = opened.reader.result(run, row)?;
-        if result.is_none_or(|result| !fits(result.status)) {
-            others.push(row.to_string());
-        }
-    }
-    let rows = match others.as_slice() {
-        [] => return Ok(()),
-        [row] => format!("Row {row} of run {run} is"),
-        _ => format!("Rows {} of run {run} are", others.join(", ")),
-    };
-    let status = format!("status {run} --row {}", others[0]);
-    let status = opened.further(run)?.reading(&status);
-    Err(Error::of(error, &[&rows, &status]))
-}
-
-pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
-    let output = settings.output;
-    // Read only to say that there is none; held open, it would keep the log from being cut.
-    let path = Opened::find(settings, false)?.path;
-    let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
-    let cutoff = Timestamp(clock::now().0.saturating_sub(age_ms));
-    let question = format!(
-        "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
-        path.display()
-    );
-    if !args.yes && output.can_ask() && !is_confirmed(&question) {
-        return Err(Error::of(
-            "interrupted.questions",
-            &[&"Nothing was deleted"],
-        ));
-    }
-    let wait = StopSignal::default();
-    let wait = args.wait.then_some(&wait);
-    let mut ledger = open_ledger(&path, settings, "purge", wait, None)?;
-    let purged = ledger.purge_older_than(cutoff)?;
-    ledger.finish()?;
-    let (rows, tokens, kept) = (purged.rows, purged.tokens, purged.kept);
-    let document = json!({ "older_than": cutoff, "rows": rows, "tokens": tokens, "kept": kept });
-    output.show(&document, |_| rendered(texts::PURGED, &document))
-}
-
-/// Asks the person who sits there; Enter is no.
-pub fn is_confirmed(question: &str) -> bool {
-    let mut prompt = cliclack::confirm(printable(question)).initial_value(false);
-    prompt.interact().unwrap_or(false)
 }

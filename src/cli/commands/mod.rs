@@ -3,14 +3,16 @@
 mod account;
 mod check;
 mod contract_types;
+mod decisions;
 mod doctor;
 mod follow;
 mod inbox;
 mod init;
 mod ledger;
 mod register;
+mod results;
 mod run;
-mod world;
+mod target;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -18,12 +20,14 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap_mangen::Man;
 use indexmap::IndexMap;
+use serde_json::json;
 
 use crate::cli::args::{Cli, Command};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
+use crate::report::texts;
 use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, USERNAME};
 
 pub fn execute(cli: Cli) -> Ended {
@@ -36,11 +40,11 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Run(args) => block_on(run::run(&args, &find(Some(&args.file))?)),
         Command::Resume(args) => block_on(run::resume(&args, &find(None)?)),
         Command::Retry(args) => block_on(run::retry(&args, &find(None)?)),
-        Command::Settle(args) => block_on(ledger::settle(&args, &find(None)?)),
+        Command::Settle(args) => block_on(decisions::settle(&args, &find(None)?)),
         Command::Status(args) => ledger::status(&args, &find(None)?),
         Command::Runs => ledger::runs(&find(None)?),
-        Command::Export(args) => ledger::export(&args, &find(None)?),
-        Command::Report(args) => ledger::report(&args, &find(None)?),
+        Command::Export(args) => results::export(&args, &find(None)?),
+        Command::Report(args) => results::report(&args, &find(None)?),
         Command::Inbox(args) => block_on(inbox::inbox(&args, global, output)),
         Command::Follow(args) => follow::follow(&args, &find(Some(&args.file))?),
         Command::ContractTypes(args) => {
@@ -54,7 +58,7 @@ pub fn execute(cli: Cli) -> Ended {
         } => block_on(doctor::doctor(allow_insecure_http, find(None), global)),
         Command::Sandbox(args) => block_on(sandbox(args, output)),
         Command::Backup { file } => ledger::backup(&file, &find(None)?),
-        Command::Purge(args) => ledger::purge(&args, &find(None)?),
+        Command::Purge(args) => decisions::purge(&args, &find(None)?),
         Command::Completions { shell } => print(output, |out| write_completions(shell, out)),
         Command::Man => print(output, write_man),
     }
@@ -83,10 +87,9 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
         ("VLENS_USERNAME", USERNAME),
         ("VLENS_PASSWORD", PASSWORD),
     ]);
-    let exports = variables.iter();
-    let exports = exports.map(|(name, value)| format!("export {name}={value}"));
-    let exports: Vec<String> = exports.collect();
-    output.show(&variables, |_| exports.join("\n"))?;
+    // As a list, which keeps its order.
+    let listed: Vec<_> = variables.iter().collect();
+    output.show(&variables, texts::SANDBOX, json!({ "variables": listed }))?;
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
@@ -108,9 +111,6 @@ fn write_completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Re
     out.write_all(script.as_bytes())
 }
 
-/// What every rendered section begins with; once is enough.
-const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
-
 /// One page for everything, each command in a section of its own.
 fn write_man(mut out: &mut dyn Write) -> io::Result<()> {
     let mut command = Cli::command();
@@ -118,15 +118,26 @@ fn write_man(mut out: &mut dyn Write) -> io::Result<()> {
     let man = Man::new(command.clone());
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
-    man.render_synopsis_section(&mut out)?;
-    man.render_description_section(&mut out)?;
-    man.render_options_section(&mut out)?;
-    write_man_sections(out, "vlens-batch", &command)?;
-    write!(out, ".SH EXAMPLES\n{}", examples(&man)?)
+    out.write_all(man_sections(&man)?.as_bytes())?;
+    write_man_of_commands(out, "vlens-batch", &command)
 }
 
-/// The sections of a command's own commands. What every command has is told once, above.
-fn write_man_sections(out: &mut dyn Write, parent: &str, of: &clap::Command) -> io::Result<()> {
+/// What every rendered section begins with; once is enough.
+const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
+/// Examples keep their lines and columns.
+fn man_sections(man: &Man) -> io::Result<String> {
+    let mut page = Vec::new();
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    man.render_extra_section(&mut page)?;
+    let page = String::from_utf8_lossy(&page).replace(PREAMBLE, "");
+    Ok(page.replace(".SH EXTRA\n", ".PP\n.nf\n") + ".fi\n")
+}
+
+/// Of a command's own commands. What every command has is told once, above.
+fn write_man_of_commands(out: &mut dyn Write, parent: &str, of: &clap::Command) -> io::Result<()> {
     let commands = of.get_subcommands();
     for command in commands.filter(|command| command.get_name() != "help") {
         let name = format!("{parent} {}", command.get_name());
@@ -135,28 +146,9 @@ fn write_man_sections(out: &mut dyn Write, parent: &str, of: &clap::Command) -> 
             let is_told_above = arg.is_global_set() || arg.get_id() == "help";
             arg.hide(is_told_above)
         }));
-        let mut page = Vec::new();
-        man.render_description_section(&mut page)?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_options_section(&mut page)?;
-        // The sections of a page become subsections of this one.
-        let page = String::from_utf8_lossy(&page)
-            .replace(PREAMBLE, "")
-            .replace(".SH DESCRIPTION\n", "")
-            .replace(".SH ", ".SS ");
-        let title = name.to_uppercase();
-        write!(out, ".SH \"{title}\"\n{page}{}", examples(&man)?)?;
-        write_man_sections(out, &name, command)?;
+        let subsections = man_sections(&man)?.replace(".SH ", ".SS ");
+        write!(out, ".SH \"{}\"\n{subsections}", name.to_uppercase())?;
+        write_man_of_commands(out, &name, command)?;
     }
     Ok(())
-}
-
-/// Examples keep their lines and columns.
-fn examples(man: &Man) -> io::Result<String> {
-    let mut extra = Vec::new();
-    man.render_extra_section(&mut extra)?;
-    let text = String::from_utf8_lossy(&extra)
-        .replace(PREAMBLE, "")
-        .replace(".SH EXTRA\n", "");
-    Ok(format!(".PP\n.nf\n{text}.fi\n"))
 }

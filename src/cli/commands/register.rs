@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::world::open_ledger;
+use super::ledger::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{Part, missing};
 use crate::cli::files::read_text;
@@ -18,7 +18,7 @@ use crate::error::{Ended, Error};
 use crate::ledger::{InvitationId, Ledger};
 use crate::model::{Binding, CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Place, Register, TeamKey};
-use crate::report::{Look, texts};
+use crate::report::texts;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -178,8 +178,8 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         }
         RegisterAction::Status => {
             let (overview, _) = Register::look(&place, &binding).await?;
-            let text = |look: Look| look.text(texts::REGISTER, &overview);
-            settings.output.show(&overview, text)
+            let output = settings.output;
+            output.show(&overview, texts::REGISTER, Value::Null)
         }
         RegisterAction::Rebuild { without_the_others } => {
             let path = settings.ledger(false)?;
@@ -205,8 +205,8 @@ async fn init(settings: &Settings, place: &Place, binding: &Binding, key: TeamKe
         "per_second": limits[0],
         "per_minute": limits[1],
     });
-    let text = |look: Look| look.text(texts::REGISTER_MADE, &document);
-    settings.output.show(&document, text)
+    let output = settings.output;
+    output.show(&document, texts::REGISTER_MADE, Value::Null)
 }
 
 async fn rebuild(
@@ -221,6 +221,5 @@ async fn rebuild(
     ledger.all_told()?;
     let ready = missing.is_empty() || without_the_others;
     let document = json!({ "given": given, "missing": missing, "ready": ready });
-    let text = |look: Look| look.text(texts::REBUILT, &document);
-    settings.output.show(&document, text)
+    settings.output.show(&document, texts::REBUILT, Value::Null)
 }

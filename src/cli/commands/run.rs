@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::check::{Held, dry_run, held_back, input, open_sheet};
-use super::ledger::{Results, is_confirmed, refuse_unfit_rows};
+use super::decisions::{is_confirmed, refuse_unfit_rows};
+use super::ledger::{Opened, ended_as, lock, prepare_place, worker};
 use super::register::{self, PATIENCE};
-use super::world::{self, Opened, Target, ended_as, worker};
+use super::results::Results;
+use super::target::{Target, limiter};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::output;
 use crate::cli::settings::{Sending, Settings};
-use crate::cli::system::{watch_signals, with_workbook};
+use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::Watch;
 use crate::clock;
 use crate::error::{Ended, Error, Kind};
@@ -189,9 +191,8 @@ impl<'s> Flow<'s> {
         if self.args.sandbox {
             return Target::sandbox(&self.sending).await;
         }
-        let base_url = self.settings.base_url(self.args.allow_insecure_http)?;
-        let account = self.settings.account(needs_login)?;
-        Target::new(&self.settings.way()?, &self.sending, base_url, account)
+        let insecure = self.args.allow_insecure_http;
+        Target::of(self.settings, &self.sending, insecure, needs_login)
     }
 
     /// Opens the ledger for writing, and makes it where it may be `on_loss`.
@@ -201,9 +202,9 @@ impl<'s> Flow<'s> {
         run: Option<&RunArgs>,
         on_loss: Option<OnLoss>,
     ) -> Result<Ledger, Error> {
-        world::prepare_place(&self.path, self.settings)?;
+        prepare_place(&self.path, self.settings)?;
         let wait = self.args.wait.then_some(&*self.stop);
-        let lock = world::lock(&self.path, self.settings, wait)?;
+        let lock = lock(&self.path, self.settings, wait)?;
         let worker = worker(self.settings, self.command, self.args.sandbox, run);
         Ledger::open(lock, Some(&target.binding), &worker, on_loss)
     }
@@ -386,16 +387,12 @@ impl<'s> Flow<'s> {
             self.stop.stop(StopReason::of(Stop::Register, Some(error)));
             None
         });
-        let limiter = world::limiter(&begun.ledger, self.sending.limits)?;
+        let limiter = limiter(Some(&begun.ledger), self.sending.limits)?;
         let writer = Writer::start(begun.ledger)?;
         let options = SendOptions {
             run,
             only: begun.only,
-            concurrency: self.sending.concurrency,
-            max_attempts: self.sending.max_attempts,
-            max_consecutive_failures: self.sending.max_consecutive_failures,
-            limit: self.args.limit,
-            max_duration: self.args.max_duration,
+            ..self.sending.options.clone()
         };
         let (target, stop) = (begun.target, Arc::clone(&self.stop));
         let (client, login) = (target.client, target.credentials);
@@ -429,9 +426,9 @@ impl<'s> Flow<'s> {
             tokio::time::sleep(WRITE_EVERY).await;
             if let Some(results) = self.results {
                 let write = || results.borrow_mut().write(&self.opened()?, run);
-                let written = with_workbook(write);
+                let written = caught(write);
                 // The last time counts; what is in the way now may be gone by then.
-                written.map_or_else(|error| tracing::warn!("{error}"), drop);
+                written.map_or_else(|error| log::warn!("{error}"), drop);
             }
         }
     }

@@ -1,0 +1,230 @@
+//! Results of runs: `export`, `report`, and the workbook that `inbox` puts beside a sheet.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexSet;
+use serde_json::{Value, json};
+
+use super::ledger::Opened;
+use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs};
+use crate::cli::files::{
+    Readers, may_be_replaced, refuse_changed, refuse_ending, write_file, write_first, written_now,
+};
+use crate::cli::settings::Settings;
+use crate::clock;
+use crate::error::{Ended, Error};
+use crate::model::{Cell, RowNumber, RunId, Status};
+use crate::report::{ExportOptions, Format, PEOPLE, ReportData, is_added, sink, write_html};
+
+pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
+    let (path, format) = (&args.output, format_of(args)?);
+    let opened = Opened::find(settings, false)?;
+    let run = opened.run(args.run)?;
+    let (what, runs) = match args.run {
+        None if args.not_signed => (
+            "The reminder list is".to_owned(),
+            opened.reader.not_signed()?,
+        ),
+        _ => (format!("Results of run {run} are"), vec![(run, None)]),
+    };
+    let told = format!("{what} in {}.", path.display());
+    put(&opened, run, path, &told, |written_at, out| {
+        let options = (format, written_at);
+        let rows = write_results(args, &opened, &runs, options, out)?;
+        Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
+    })
+}
+
+pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
+    refuse_ending(&args.output, &["html", "htm"])?;
+    let opened = Opened::find(settings, false)?;
+    let run = opened.run(args.run)?;
+    let data = report_data(&opened, run)?;
+    let language = args.lang.or_of(&opened.reader.columns(run)?);
+    let path = &args.output;
+    let told = format!("The report on run {run} is in {}.", path.display());
+    put(&opened, run, path, &told, |_, out| {
+        write_html(out, &data, language)?;
+        Ok(json!({ "run": run, "output": path.to_string_lossy(), "counts": data.summary.counts }))
+    })
+}
+
+/// Puts a result where the command line says: on standard output, or into a file, of which is told then.
+fn put(
+    opened: &Opened<'_>,
+    run: RunId,
+    path: &Path,
+    told: &str,
+    write: impl FnOnce(Option<u64>, &mut dyn Write) -> Result<Value, Error>,
+) -> Ended {
+    let settings = opened.settings;
+    if path == Path::new("-") {
+        return settings.output.print_file(|out| write(None, out).map(drop));
+    }
+    settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
+    refuse_changed(path)?;
+    let mut document = Value::Null;
+    let write = written_now(|second, file| {
+        document = write(Some(second), &mut BufWriter::new(file))?;
+        Ok(())
+    });
+    write_file(path, Readers::Owner, write)?;
+    settings.output.show_file(&document, told)
+}
+
+/// What is asked for, else what OUTPUT's name says.
+fn format_of(args: &ExportArgs) -> Result<Format, Error> {
+    if args.format.is_none() {
+        let shown = args.output.display();
+        let misnamed = |_| Error::of("output_misnamed.export", &[&shown]);
+        refuse_ending(&args.output, &["csv", "xlsx", "jsonl"]).map_err(misnamed)?;
+    }
+    let by_name = || args.output.extension()?.to_str()?.parse().ok();
+    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
+    if format == Format::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
+        return Err(Error::of("workbook_to_terminal", &[]));
+    }
+    Ok(format)
+}
+
+/// Writes what became of these runs' rows, of all or of those that are named, below the columns of all. Gives the number of rows.
+fn write_results(
+    args: &ExportArgs,
+    opened: &Opened<'_>,
+    runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
+    (format, written_at): (Format, Option<u64>),
+    out: impl Write,
+) -> Result<u64, Error> {
+    let (mut columns, mut places) = (IndexSet::new(), Vec::new());
+    for (run, _) in runs {
+        places.push(join(&mut columns, opened.reader.columns(*run)?));
+    }
+    let columns: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
+    let options = ExportOptions {
+        link: opened.settings.config.result.link.as_ref(),
+        without_tokens: args.without_tokens,
+        language: args.lang.or_of(&columns),
+        written_at,
+    };
+    let mut sink = sink(format, &columns, options, out)?;
+    let mut written = 0;
+    let only = if args.not_signed {
+        &[Status::Created]
+    } else {
+        args.only.as_slice()
+    };
+    for ((run, rows), places) in runs.iter().zip(places) {
+        opened.reader.results(*run, only, &mut |mut row| {
+            let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
+            let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
+            if !is_meant || args.not_signed && is_signed {
+                return Ok(());
+            }
+            written += 1;
+            let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
+            for (cell, place) in cells.into_iter().zip(&places) {
+                if let Some(place) = place {
+                    row.cells[*place] = cell;
+                }
+            }
+            sink.row(&row)
+        })?;
+    }
+    sink.finish()?;
+    Ok(written)
+}
+
+/// Puts a sheet's columns behind those of others, but for the ones that are there, and gives where each stands. What an earlier export
+/// added to the sheet stands nowhere.
+fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<Option<usize>> {
+    let mut alike: HashMap<String, u32> = HashMap::new();
+    let place = |column: String| {
+        if is_added(&column) {
+            return None;
+        }
+        let nth = alike.entry(column.clone()).or_default();
+        *nth += 1;
+        Some(all.insert_full((column, *nth)).0)
+    };
+    columns.into_iter().map(place).collect()
+}
+
+/// What their file is called by, behind the sheet's name.
+pub const RESULTS: &str = "results";
+
+/// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
+pub struct Results {
+    /// In one folder; the first that nobody has open or made his own is taken, and from then on before others.
+    pub places: Vec<PathBuf>,
+    pub lang: LangArg,
+}
+
+impl Results {
+    /// Leaves those of the sheet that this run's has replaced, by the number of their run, unless this one holds all whom it invited.
+    pub fn keep_replaced(&self, opened: &Opened<'_>, run: RunId) -> Result<(), Error> {
+        let place = &self.places[0];
+        let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let earlier = opened.reader.replaced(run)?;
+        if let (Some(earlier), Some((stem, ending))) = (earlier, name.rsplit_once(RESULTS)) {
+            let kept = place.with_file_name(format!("{stem}run-{earlier}.{RESULTS}{ending}"));
+            if may_be_replaced(place) && may_be_replaced(&kept) {
+                // There may be none.
+                let _ = std::fs::rename(place, kept);
+            }
+        }
+        Ok(())
+    }
+
+    pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf, Error> {
+        let args = ExportArgs {
+            lang: self.lang,
+            ..ExportArgs::default()
+        };
+        let places = self.places.iter().filter(|place| may_be_replaced(place));
+        let places: Vec<PathBuf> = places.cloned().collect();
+        let write = written_now(|second, file| {
+            let options = (Format::Xlsx, Some(second));
+            write_results(&args, opened, &[(run, None)], options, BufWriter::new(file)).map(drop)
+        });
+        let place = write_first(&places, Readers::Folder, write)?;
+        self.places.insert(0, place.clone());
+        Ok(place)
+    }
+}
+
+/// A report shows the last few runs of the ledger, and no more than these.
+const REPORTED_RUNS: u32 = 16;
+
+/// The statuses of rows that need a person.
+const NEEDING: [Status; 4] = [
+    Status::Invalid,
+    Status::Rejected,
+    Status::Failed,
+    Status::Uncertain,
+];
+
+fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
+    let (reader, now) = (&opened.reader, clock::now());
+    // As they are set now; those of the run itself may have been others.
+    let limits = opened.settings.sending(&SendArgs::default()).limits;
+    let mut people = Vec::new();
+    reader.results(run, &NEEDING, &mut |row| {
+        if people.len() < PEOPLE {
+            people.push(row);
+        }
+        Ok(())
+    })?;
+    Ok(ReportData {
+        people,
+        zone: jiff::tz::TimeZone::system(),
+        further: opened.further(run)?,
+        summary: opened.summary(run)?,
+        made_at: now,
+        per_second: limits.per_second,
+        per_minute: limits.per_minute,
+        statistics: reader.statistics(run)?,
+        runs: reader.runs(now, REPORTED_RUNS)?,
+    })
+}

@@ -143,9 +143,7 @@ impl Intent<'_> {
     /// Says until when the request may begin to leave, counted from when the register was asked: whoever takes it for lost waits longer.
     pub(super) fn fence(&self) -> Fence {
         let (_, asked) = self.slot.registered?;
-        Some(Arc::new(move || {
-            clock::steady().saturating_sub(asked) < FENCE
-        }))
+        Some(asked + FENCE)
     }
 
     /// Records what became of the request; once this has returned, it may be told.

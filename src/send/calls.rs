@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::api::{Api, Credentials, Token, Unsent};
-use super::decide::{KEPT_MAX, SAT_OUT_MAX, backoff};
+use super::decide::{SAT_OUT_MAX, backoff};
 use super::stop::refused;
 use crate::clock;
 use crate::error::Error;
@@ -70,9 +70,9 @@ impl Api {
     ) -> Result<T, Unsent> {
         let intent = self.slot(None).await?.open(None).await?;
         let answer = request.await;
-        let asked = answer.as_ref().err().and_then(|it| it.why.retry_after());
+        let failure = answer.as_ref().err();
         let closing = Closing {
-            pause: asked.map(|asked| asked.min(KEPT_MAX)),
+            pause: failure.and_then(|failure| failure.why.retry_after()),
             ..Closing::default()
         };
         intent.close(closing).await?;

@@ -104,8 +104,6 @@ pub(super) enum Next {
 const MAX_THROTTLED: u32 = 10;
 /// The longest wait that a run sits out when Vlens asks for it: else it stops, and nobody begins before.
 pub(super) const SAT_OUT_MAX: Duration = Duration::from_hours(1);
-/// The longest that is kept: one odd answer does not hold a ledger for longer.
-pub(super) const KEPT_MAX: Duration = Duration::from_hours(24);
 
 /// Decides by `outcome`, and brings `history` up to date.
 pub(super) fn decide(
@@ -137,14 +135,14 @@ pub(super) fn decide(
         Why::Throttled(asked) => {
             history.throttled += 1;
             let own = || backoff(circumstances.throttled_in_a_row, chance);
-            let wait = asked.map_or_else(own, |asked| asked.min(KEPT_MAX));
+            let wait = asked.unwrap_or_else(own);
             (history.throttled < MAX_THROTTLED, wait, true)
         }
         Why::Unavailable(_) | Why::Unreachable | Why::Unprocessed => {
             history.attempts += 1;
             let own = || backoff(history.attempts, chance);
             let asked = why.retry_after();
-            let wait = asked.map_or_else(own, |asked| asked.min(KEPT_MAX));
+            let wait = asked.unwrap_or_else(own);
             let may_go_again = history.attempts < circumstances.max_attempts;
             (may_go_again, wait, asked.is_some())
         }

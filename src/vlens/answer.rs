@@ -26,6 +26,9 @@ pub struct RawAnswer {
     pub body: Result<Vec<u8>, &'static str>,
 }
 
+/// One odd answer does not hold a ledger for longer.
+const STAYS_AWAY_MAX: Duration = Duration::from_hours(24);
+
 /// Reads one answer to `CreateInvitation` or `CreateAuthSession`.
 pub fn read_answer(answer: &RawAnswer) -> Outcome {
     let envelope = answer.read()?;
@@ -118,12 +121,14 @@ impl RawAnswer {
     /// that a wrong clock on our side does not shift it. What cannot be read counts as absent.
     fn retry_after(&self) -> Option<Duration> {
         let text = self.retry_after.as_deref()?.trim();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
-        }
-        let from = self.server_date().unwrap_or(self.received);
-        let ms = http_date(text)?.ms_since(from);
-        Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+        let wait = if let Ok(seconds) = text.parse() {
+            Duration::from_secs(seconds)
+        } else {
+            let from = self.server_date().unwrap_or(self.received);
+            let ms = http_date(text)?.ms_since(from);
+            Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+        };
+        Some(wait.min(STAYS_AWAY_MAX))
     }
 }
 
@@ -483,7 +488,7 @@ mod tests {
         for (text, date, expected) in [
             ("0", None, after(0)),
             (" 120 ", None, after(120)),
-            ("99999999999999999999999", None, Some(Duration::MAX)),
+            ("9999999999", None, Some(STAYS_AWAY_MAX)),
             ("", None, None),
             ("-1", None, None),
             ("1.5", None, None),

@@ -174,8 +174,8 @@ fn base_url_invalid(what: &str) -> Error {
     Error::of("base_url_invalid", &[&what])
 }
 
-/// Says at the moment when a body would leave whether it still may; none: it may at any time.
-pub type Fence = Option<Arc<dyn Fn() -> bool + Send + Sync>>;
+/// Until when on the steady clock a body may begin to leave; none: it may at any time.
+pub type Fence = Option<Duration>;
 
 /// Sends a request, with a body unless it only reads, within `timeout` from the first step of connecting to the last byte of the
 /// answer; of the answer's body, decompressed, at most `max_bytes` are read. That none comes means for an invitation: certainly not
@@ -356,7 +356,7 @@ impl http_body::Body for GatedBody {
             return Poll::Ready(None);
         };
         failpoint::pass("at_gate");
-        let is_in_time = self.fence.as_ref().is_none_or(|fence| fence());
+        let is_in_time = self.fence.is_none_or(|until| clock::steady() < until);
         let may_leave = *self.has_left.get_or_init(|| is_in_time);
         Poll::Ready(Some(if may_leave {
             Ok(Frame::data(bytes))

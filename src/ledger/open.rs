@@ -177,26 +177,17 @@ fn find_or_set_aside(
     let (path, mark) = (&lock.ledger, lock.mark.get());
     let connect = |path: &Path| path.exists().then(|| connect(path)).transpose();
     let (found, loss) = open_with_memory(path, mark, on_loss, &worker.again, connect)?;
-    match (found, loss) {
-        (Some(reader), loss) if on_loss != Some(OnLoss::NewLedger) => {
-            let mut held = held(&reader.db)?;
-            match loss {
-                // The loss is remembered until everybody concerned is held.
-                Some(loss) if mark.is_none() && !loss.is_open => {
-                    held += loss.number;
-                    lock.reset(held, true)?;
-                }
-                Some(_) if mark.is_some() => {}
-                _ => lock.reset(held, false)?,
-            }
-            Ok(Some(reader))
-        }
-        (_, None) => Ok(None),
-        (found, Some(_)) => {
-            drop(found);
-            set_aside(path, worker.since.at.0).map(|()| None)
-        }
+    let Some(reader) = found.filter(|_| on_loss != Some(OnLoss::NewLedger)) else {
+        let set_aside = loss.map(|_| set_aside(path, worker.since.at.0));
+        return set_aside.transpose().map(|_| None);
+    };
+    if loss.is_none() || mark.is_none() {
+        // The loss is remembered until everybody concerned is held.
+        let lost = loss.filter(|loss| !loss.is_open).map(|loss| loss.number);
+        let held = held(&reader.db)? + lost.unwrap_or(0);
+        lock.reset(held, lost.is_some())?;
     }
+    Ok(Some(reader))
 }
 
 /// Makes a ledger beside its place and moves it there once it is whole and on disk, so that no kill leaves half of one.

@@ -178,9 +178,10 @@ pub(super) fn open_with_memory(
     let (mut found, mut loss) = (None, Loss::of_file(path, mark));
     if loss.is_none() {
         found = open(path)?;
-        let lost = |found: &Reader| Loss::of_content(&found.db, mark).transpose();
-        loss = found.as_ref().and_then(lost).transpose()?;
-        loss = loss.filter(|loss| on_loss.is_some() || !loss.is_open);
+        if let Some(found) = &found {
+            loss = Loss::of_content(&found.db, mark)?;
+            loss = loss.filter(|loss| on_loss.is_some() || !loss.is_open);
+        }
     }
     let on_loss = on_loss.unwrap_or_default();
     match loss {

@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, Row};
 
 use super::member::Member;
 use super::tls::Tls;
-use crate::error::{Error, Result, without_link};
+use crate::error::{Error, Kind, Result, without_link};
 use crate::model::{Binding, Secret, is_loopback};
 
 /// Where the register is, and how to get there.
@@ -44,14 +44,6 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Each parameter with its type, so that a statement takes one round trip and nothing is prepared.
 pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
-
-/// Why there is no answer.
-#[derive(Debug)]
-enum Fault {
-    /// It may be back in a moment.
-    Away(String),
-    Told(Error),
-}
 
 pub(super) struct Connection {
     config: Config,
@@ -94,16 +86,12 @@ impl Connection {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>> {
         let began = Instant::now();
+        let patience = self.patience.unwrap_or(Duration::MAX);
         loop {
             // On the heap, as it is part of every request's way.
-            let why = match Box::pin(self.try_once(statement, parameters)).await {
-                Ok(rows) => return Ok(rows),
-                Err(Fault::Told(error)) => return Err(error),
-                Err(Fault::Away(why)) => why,
-            };
-            let patience = self.patience.unwrap_or(Duration::MAX);
-            if began.elapsed() + TRY_AGAIN_AFTER > patience {
-                return Err(self.away(&why));
+            let answer = Box::pin(self.try_once(statement, parameters)).await;
+            if !is_away(&answer) || began.elapsed() + TRY_AGAIN_AFTER > patience {
+                return answer;
             }
             sleep(TRY_AGAIN_AFTER).await;
         }
@@ -124,14 +112,10 @@ impl Connection {
         self.ask(statement, &parameters).await
     }
 
-    async fn try_once(
-        &self,
-        statement: &str,
-        parameters: Parameters<'_>,
-    ) -> Result<Vec<Row>, Fault> {
+    async fn try_once(&self, statement: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
         let client = self.client().await?;
-        let answer = query(&client, statement, parameters).await;
-        if matches!(answer, Err(Fault::Away(_))) {
+        let answer = self.query(&client, statement, parameters).await;
+        if is_away(&answer) {
             let mut held = self.client.lock().await;
             // Another may have made a new one meanwhile.
             held.take_if(|held| Arc::ptr_eq(held, &client));
@@ -139,42 +123,113 @@ impl Connection {
         answer
     }
 
-    async fn client(&self) -> Result<Arc<Client>, Fault> {
+    async fn client(&self) -> Result<Arc<Client>> {
         let mut held = self.client.lock().await;
         if let Some(client) = held.as_ref().filter(|client| !client.is_closed()) {
             return Ok(Arc::clone(client));
         }
         let client = Arc::new(self.connect().await?);
         if let Some(member) = &self.member {
-            greet(member, &client).await?;
+            self.greet(member, &client).await?;
         }
         *held = Some(Arc::clone(&client));
         Ok(client)
     }
 
-    async fn connect(&self) -> Result<Client, Fault> {
+    async fn connect(&self) -> Result<Client> {
         let connecting = timeout(CONNECT_MAX, self.config.connect(self.tls.clone()));
-        let late = |_| Fault::Away(format!("no connection within {} s", CONNECT_MAX.as_secs()));
-        let (client, connection) = connecting.await.map_err(late)??;
+        let late = |_| self.away(&format!("no connection within {} s", CONNECT_MAX.as_secs()));
+        let connected = connecting.await.map_err(late)?;
+        let (client, connection) = connected.map_err(|error| self.told(&error))?;
         tokio::spawn(connection);
-        let row = first(query(&client, LOOK, &[]).await?)?;
+        let row = first(self.query(&client, LOOK, &[]).await?)?;
         let unfit = match (row.get::<_, i32>(0), row.get(1), row.get(2)) {
             (..OLDEST_SERVER, ..) => "register_too_old",
             (_, "ours", "off") => "register_not_durable",
             (_, "ours", _) => return Ok(client),
             _ => "register_pooled",
         };
-        Err(Error::of(unfit, &[]).into())
+        Err(Error::of(unfit, &[]))
     }
 
     /// Runs a script of many statements in one transaction.
     pub(super) async fn run_script(&self, script: &str) -> Result<()> {
         let script = format!("BEGIN; {script}; COMMIT");
-        let ran = async { Ok(self.connect().await?.batch_execute(&script).await?) };
-        ran.await.map_err(|fault| match fault {
-            Fault::Told(error) => error,
-            Fault::Away(why) => self.away(&why),
-        })
+        let ran = self.connect().await?.batch_execute(&script).await;
+        ran.map_err(|error| self.told(&error))
+    }
+
+    /// Says who is on this connection: a new process, or one that is back.
+    async fn greet(&self, member: &Member, client: &Client) -> Result<()> {
+        const BEGIN: &str = "SELECT caller, verdict, coalesce(is_known, false) FROM vlens_batch.begin_process($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, encode($10, 'hex'), $11)";
+        let party = &member.party;
+        let known = Some(member.process()).filter(|process| *process != 0);
+        let newest = party.newest.as_ref().map_or(&[][..], |id| id);
+        let parameters: Parameters<'_> = &[
+            (&party.binding.base_url, Type::TEXT),
+            (&party.binding.tenancy_name, Type::TEXT),
+            (&party.key.check(), Type::BYTEA),
+            (&party.ledger, Type::BYTEA),
+            (&party.host, Type::TEXT),
+            (&party.os_user, Type::TEXT),
+            (&env!("CARGO_PKG_VERSION"), Type::TEXT),
+            (&party.lease_s(), Type::FLOAT8),
+            (&member.steady_ms(), Type::INT8),
+            (&newest, Type::BYTEA),
+            (&known, Type::INT4),
+        ];
+        let row = first(self.query(client, BEGIN, parameters).await?)?;
+        match row.get(1) {
+            "ready" => {}
+            "restored" if member.may_be_restored => {}
+            "unknown tenant" => return Err(unknown_tenant(&party.binding)),
+            "another key" => return Err(Error::of("register_key_differs", &[])),
+            _ => return Err(Error::of("register_restored", &[])),
+        }
+        member.process.store(row.get(0), Ordering::Relaxed);
+        member.is_known.store(row.get(2), Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// One statement with its answer, within the time that one may take.
+    async fn query(
+        &self,
+        client: &Client,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>> {
+        let answer = timeout(ANSWER_MAX, client.query_typed(statement, parameters));
+        let late = |_| self.away(&format!("no answer within {} s", ANSWER_MAX.as_secs()));
+        let answer = answer.await.map_err(late)?;
+        answer.map_err(|error| self.told(&error))
+    }
+
+    fn told(&self, error: &tokio_postgres::Error) -> Error {
+        let Some(fault) = error.as_db_error() else {
+            let mut cause: &dyn std::error::Error = error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            return self.away(without_link(&cause.to_string()));
+        };
+        let words = fault.message();
+        match fault.code().code().get(..2) {
+            // Connections, resources, an operator or a crash, a standby that only reads, a deadlock.
+            Some("08" | "53" | "57" | "25" | "40")
+                if !words.contains("unsupported startup parameter") =>
+            {
+                self.away(words)
+            }
+            Some("08") => Error::of("register_pooled", &[]),
+            Some("28") => Error::of("register_refused", &[&words]),
+            _ => match *fault.code() {
+                SqlState::INVALID_SCHEMA_NAME
+                | SqlState::UNDEFINED_FUNCTION
+                | SqlState::UNDEFINED_TABLE => Error::of("register_missing", &[]),
+                SqlState::INSUFFICIENT_PRIVILEGE => Error::of("register_rights_missing", &[&words]),
+                _ => Error::of("register_unusable", &[&words]),
+            },
+        }
     }
 
     fn away(&self, why: &str) -> Error {
@@ -182,38 +237,10 @@ impl Connection {
     }
 }
 
-/// Says who is on this connection: a new process, or one that is back.
-async fn greet(member: &Member, client: &Client) -> Result<(), Fault> {
-    const BEGIN: &str = "SELECT caller, verdict, coalesce(is_known, false) FROM vlens_batch.begin_process($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, encode($10, 'hex'), $11)";
-    let party = &member.party;
-    let known = Some(member.process()).filter(|process| *process != 0);
-    let newest = party.newest.as_ref().map_or(&[][..], |id| id);
-    let parameters: Parameters<'_> = &[
-        (&party.binding.base_url, Type::TEXT),
-        (&party.binding.tenancy_name, Type::TEXT),
-        (&party.key.check(), Type::BYTEA),
-        (&party.ledger, Type::BYTEA),
-        (&party.host, Type::TEXT),
-        (&party.os_user, Type::TEXT),
-        (&env!("CARGO_PKG_VERSION"), Type::TEXT),
-        (&party.lease_s(), Type::FLOAT8),
-        (&member.steady_ms(), Type::INT8),
-        (&newest, Type::BYTEA),
-        (&known, Type::INT4),
-    ];
-    let row = first(query(client, BEGIN, parameters).await?)?;
-    match row.get(1) {
-        "ready" => {}
-        "restored" if member.may_be_restored => {}
-        "unknown tenant" => {
-            return Err(unknown_tenant(&party.binding).into());
-        }
-        "another key" => return Err(Error::of("register_key_differs", &[]).into()),
-        _ => return Err(Error::of("register_restored", &[]).into()),
-    }
-    member.process.store(row.get(0), Ordering::Relaxed);
-    member.is_known.store(row.get(2), Ordering::Relaxed);
-    Ok(())
+/// Whether it may be back in a moment: of what goes wrong here, nothing else leaves a run to be gone on with.
+fn is_away<T>(answer: &Result<T>) -> bool {
+    let error = answer.as_ref().err();
+    error.is_some_and(|error| error.kind == Kind::Stopped)
 }
 
 fn config(place: &Place) -> Result<Config> {
@@ -244,53 +271,6 @@ fn config(place: &Place) -> Result<Config> {
         .tcp_user_timeout(ANSWER_MAX)
         .target_session_attrs(TargetSessionAttrs::ReadWrite);
     Ok(config)
-}
-
-impl From<Error> for Fault {
-    fn from(error: Error) -> Self {
-        Fault::Told(error)
-    }
-}
-
-impl From<tokio_postgres::Error> for Fault {
-    fn from(error: tokio_postgres::Error) -> Self {
-        let Some(fault) = error.as_db_error() else {
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            return Fault::Away(without_link(&cause.to_string()).to_owned());
-        };
-        let words = fault.message().to_owned();
-        Fault::Told(match fault.code().code().get(..2) {
-            // Connections, resources, an operator or a crash, a standby that only reads, a deadlock.
-            Some("08" | "53" | "57" | "25" | "40")
-                if !words.contains("unsupported startup parameter") =>
-            {
-                return Fault::Away(words);
-            }
-            Some("08") => Error::of("register_pooled", &[]),
-            Some("28") => Error::of("register_refused", &[&words]),
-            _ => match *fault.code() {
-                SqlState::INVALID_SCHEMA_NAME
-                | SqlState::UNDEFINED_FUNCTION
-                | SqlState::UNDEFINED_TABLE => Error::of("register_missing", &[]),
-                SqlState::INSUFFICIENT_PRIVILEGE => Error::of("register_rights_missing", &[&words]),
-                _ => Error::of("register_unusable", &[&words]),
-            },
-        })
-    }
-}
-
-/// One statement with its answer, within the time that one may take.
-async fn query(
-    client: &Client,
-    statement: &str,
-    parameters: Parameters<'_>,
-) -> Result<Vec<Row>, Fault> {
-    let late = |_| Fault::Away(format!("no answer within {} s", ANSWER_MAX.as_secs()));
-    let answer = timeout(ANSWER_MAX, client.query_typed(statement, parameters));
-    Ok(answer.await.map_err(late)??)
 }
 
 pub(super) fn first(rows: Vec<Row>) -> Result<Row> {

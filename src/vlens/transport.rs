@@ -11,7 +11,7 @@ use std::time::Duration;
 use http_body::{Frame, SizeHint};
 use reqwest::header::{DATE, HeaderName, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy, Request, Response, Url};
+use reqwest::{Certificate, NoProxy, Proxy, Request, Response, Url};
 use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::bytes::Bytes;
@@ -51,7 +51,25 @@ pub(super) fn http_client(
     let trusted = |one: &CertificateDer<'_>| Certificate::from_der(one).ok();
     let extra: Vec<Certificate> = way.authorities.iter().filter_map(trusted).collect();
     let proxy = way.proxy.as_deref().map(proxy).transpose()?;
-    let builder = || builder(base_url, timeout, concurrency, proxy.clone());
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(Policy::none())
+            .referer(false)
+            // By default the library sends a POST again when an HTTP/2 server refuses the stream.
+            .retry(reqwest::retry::never())
+            .https_only(base_url.is_https())
+            .connect_timeout((timeout / 2).min(CONNECT_MAX))
+            .pool_max_idle_per_host(concurrency)
+            .pool_idle_timeout(POOL_IDLE)
+            .tcp_nodelay(true);
+        match proxy.clone() {
+            // What stays on this machine has no business at a proxy.
+            _ if base_url.is_loopback() => builder.no_proxy(),
+            Some(proxy) => builder.proxy(proxy),
+            None => builder,
+        }
+    };
     // Who names the authorities to trust means these and no others.
     let are_named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
         .iter()
@@ -93,31 +111,6 @@ fn proxy(text: &str) -> Result<Proxy, Error> {
     let proxy = url.filter(is_usable).and_then(|url| Proxy::all(url).ok());
     let proxy = proxy.ok_or_else(|| Error::of("proxy_invalid", &[]))?;
     Ok(proxy.no_proxy(NoProxy::from_env()))
-}
-
-fn builder(
-    base_url: &BaseUrl,
-    timeout: Duration,
-    concurrency: usize,
-    proxy: Option<Proxy>,
-) -> ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .redirect(Policy::none())
-        .referer(false)
-        // By default the library sends a POST again when an HTTP/2 server refuses the stream.
-        .retry(reqwest::retry::never())
-        .https_only(base_url.is_https())
-        .connect_timeout((timeout / 2).min(CONNECT_MAX))
-        .pool_max_idle_per_host(concurrency)
-        .pool_idle_timeout(POOL_IDLE)
-        .tcp_nodelay(true);
-    if base_url.is_loopback() {
-        // What stays on this machine has no business at a proxy.
-        builder.no_proxy()
-    } else {
-        proxy.into_iter().fold(builder, ClientBuilder::proxy)
-    }
 }
 
 /// The address of the API, without a trailing slash; a path before `/api` is kept. Checked once, so that no secret goes out over

@@ -15,6 +15,7 @@ use tokio_postgres::{Client, Config, Row};
 
 use super::member::Member;
 use super::tls::Tls;
+use crate::clock;
 use crate::error::{Error, Kind, Result, without_link};
 use crate::model::{Binding, Secret, is_loopback};
 
@@ -104,8 +105,8 @@ impl Connection {
 
     /// The same of a function whose first parameter is this process and whose last is its clock.
     pub(super) async fn call(&self, statement: &str, between: Parameters<'_>) -> Result<Vec<Row>> {
-        let clock = |member: &Arc<Member>| (member.process(), member.steady_ms());
-        let (process, steady_ms) = self.member.as_ref().map_or((0, 0), clock);
+        let process = self.member.as_ref().map_or(0, |member| member.process());
+        let steady_ms = clock::moment().uptime_ms;
         let (first, last): (Parameters<'_>, Parameters<'_>) =
             (&[(&process, Type::INT4)], &[(&steady_ms, Type::INT8)]);
         let parameters = [first, between, last].concat();
@@ -174,7 +175,7 @@ impl Connection {
             (&party.os_user, Type::TEXT),
             (&env!("CARGO_PKG_VERSION"), Type::TEXT),
             (&party.lease_s(), Type::FLOAT8),
-            (&member.steady_ms(), Type::INT8),
+            (&clock::moment().uptime_ms, Type::INT8),
             (&newest, Type::BYTEA),
             (&known, Type::INT4),
         ];

@@ -9,7 +9,6 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::clock;
 use crate::error::{Error, Result};
 use crate::mapping::names::comparable;
 use crate::model::{Binding, Customer, CustomerKey};
@@ -56,10 +55,6 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn process(&self) -> i32 {
         self.process.load(Ordering::Relaxed)
-    }
-
-    pub(super) fn steady_ms(&self) -> i64 {
-        i64::try_from(clock::steady().as_millis()).unwrap_or(i64::MAX)
     }
 }
 

@@ -15,10 +15,10 @@ pub(super) const UNFINISHED: &str = ".new";
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
 /// the file exists yet. A pipe or a device is refused: it would be taken for an emptied ledger, and moved out of the way of a new one.
 pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
-    let path = real(path).map_err(|error| io_failure(path, &error))?;
-    let is_file_or_none = fs::metadata(&path).map_or(true, |found| found.is_file());
-    if is_file_or_none && path.file_name().is_some() {
-        return Ok(path);
+    let real = real(path).map_err(|error| io_failure(path, &error))?;
+    let is_file_or_none = fs::metadata(&real).map_or(true, |found| found.is_file());
+    if is_file_or_none && real.file_name().is_some() {
+        return Ok(real);
     }
     Err(Error::of("ledger_no_file", &[&path.display()]))
 }

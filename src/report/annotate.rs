@@ -147,8 +147,7 @@ impl Annotator {
         match &found.verdict {
             Verdict::Valid(_) if is_changed => {
                 let fault = Fault::of("created_otherwise", &[]);
-                let (code, words) = (fault.code(), fault.to_string());
-                language.tell(code, &words).into_owned()
+                language.tell(fault.code(), &fault.to_string()).into_owned()
             }
             Verdict::Valid(_) => String::new(),
             Verdict::Duplicate(first) => language.say("repeats_row", &[first]),

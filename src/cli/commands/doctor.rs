@@ -270,8 +270,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
         Some(files @ [file, ..]) => {
             let names = files.iter().map(|file| quoted_path(file));
             let names = names.collect::<Vec<_>>().join(" ");
-            let mode = if file.is_dir() { "700" } else { "600" };
-            Finding::of("permissions.open", &[&file.display(), &mode, &names])
+            Finding::of("permissions.open", &[&file.display(), &names])
         }
     };
     chart.note("permissions", Ok(permissions));

@@ -9,7 +9,7 @@ use jiff::fmt::strtime;
 
 use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
-use super::fields::{Field, Group};
+use super::fields::Field;
 use super::invitation::{FieldValues, addresses, key_of_values};
 use super::names::{fold, fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
@@ -202,10 +202,10 @@ impl<'a> Visit<'a> {
         fields
     }
 
-    fn values(&mut self, group: &'a Group) -> IndexMap<&'a str, Cow<'a, str>> {
-        let fields = group.fields.iter();
+    fn values(&mut self, group: &'a [Field]) -> IndexMap<&'a str, Cow<'a, str>> {
+        let fields = group.iter();
         let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
-        for (at, field) in group.fields.iter().enumerate() {
+        for (at, field) in group.iter().enumerate() {
             if let Some(condition) = unmet(group, field, &found) {
                 if matches!(found[at], Ok(Some(_))) {
                     let FormCondition { parent, value } = condition;
@@ -221,7 +221,7 @@ impl<'a> Visit<'a> {
             }
         }
         self.check_birth_dates(group, &found);
-        let keyed = group.fields.iter().map(|field| &*field.key).zip(found);
+        let keyed = group.iter().map(|field| &*field.key).zip(found);
         let values = keyed.filter_map(|(key, found)| Some((key, found.ok()??)));
         values.collect()
     }
@@ -301,23 +301,32 @@ impl<'a> Visit<'a> {
     }
 
     /// Notes birth dates of nobody alive, and one that is not that in the national id.
-    fn check_birth_dates(&mut self, group: &Group, found: &[Found<'_>]) {
+    fn check_birth_dates(&mut self, group: &[Field], found: &[Found<'_>]) {
         let text = |at: usize| found[at].as_ref().ok()?.as_deref();
-        for (at, field) in group.fields.iter().enumerate() {
+        let own = |is_it: fn(&Field) -> bool| {
+            let mut all = group.iter();
+            all.position(|field| field.is_customers && is_it(field))
+        };
+        let id = own(|field| matches!(field.kind, Kind::EgyptNationalId));
+        let birth = own(|field| field.is_birth_date);
+        for (at, field) in group.iter().enumerate() {
             let (Kind::Date { output, .. }, Some(written)) = (&field.kind, text(at)) else {
                 continue;
             };
-            let date = read_back(written, output).filter(|_| group.births.contains(&at));
+            // Two digits of a year tell no century.
+            let is_whole = |date: &civil::Date| written.contains(&date.year().to_string());
+            let date = read_back(written, output).filter(is_whole);
+            let date = date.filter(|_| field.is_birth_date);
             let is_later = |date| self.mapping.today.is_some_and(|today| date > today);
             if date.is_some_and(|date| date.year() < 1900 || is_later(date)) {
                 self.problem_of(field, &Fault::of("birth_impossible", &[]), written);
             }
-            let id = group.birth.filter(|&(_, own)| own == at).map(|(id, _)| id);
+            let id = id.filter(|_| birth == Some(at));
             let born = id.and_then(|id| Some((id, value::birth_date_of(text(id)?)?)));
             if let Some((id, born)) = born
                 && !is_date(written, born, output)
             {
-                let column = self.column(&group.fields[id]);
+                let column = self.column(&group[id]);
                 let column = column.and_then(|column| self.name(column));
                 let fault = Fault::of("birth_date_mismatch", &[&column.unwrap_or_default()]);
                 self.problem_of(field, &fault, written);
@@ -372,14 +381,18 @@ impl<'a> Visit<'a> {
 
 /// The condition under which a field shows, its own or one above it, when the parent there has another value. An empty parent has
 /// no value.
-fn unmet<'g>(group: &'g Group, field: &'g Field, found: &[Found<'_>]) -> Option<&'g FormCondition> {
+fn unmet<'g>(
+    group: &'g [Field],
+    field: &'g Field,
+    found: &[Found<'_>],
+) -> Option<&'g FormCondition> {
     let mut above = field.condition.as_ref();
     // A form's questions are a tree; whatever else it may be, nobody climbs for ever.
-    for _ in &group.fields {
+    for _ in group {
         let condition = above?;
-        let mut fields = group.fields.iter();
+        let mut fields = group.iter();
         let at = fields.position(|field| field.key == condition.parent)?;
-        let (parent, text) = (&group.fields[at], found[at].as_ref().ok());
+        let (parent, text) = (&group[at], found[at].as_ref().ok());
         let text = text.and_then(|text| text.as_deref().or(parent.default.as_deref()));
         let is_other = |text| fold_choice(text) != fold_choice(&condition.value);
         if text.is_some_and(|text| text != condition.value && is_other(text)) {

@@ -61,7 +61,7 @@ pub(crate) struct ContractRule {
 fn sends_unknown(groups: &Groups, options: &BindOptions) -> bool {
     let is_known = |id: &Option<_>| id.is_some_and(|id| options.forms.contains_key(&id));
     let mut unknown = groups.iter().filter(|(id, _)| !is_known(id));
-    unknown.any(|(_, group)| !group.fields.is_empty())
+    unknown.any(|(_, group)| !group.is_empty())
 }
 
 /// Read in another way, a column tells customers apart as another would.
@@ -141,7 +141,7 @@ impl Mapping {
     }
 
     pub fn see(&mut self, row: &Row) {
-        let fields = self.groups.values_mut().flat_map(|group| &mut group.fields);
+        let fields = self.groups.values_mut().flatten();
         let identity = self.identity.iter_mut().flatten();
         fields.chain(identity).for_each(|field| field.see(row));
     }
@@ -161,12 +161,12 @@ impl Mapping {
     pub fn lacks_fields(&self, id: ContractTypeId) -> bool {
         let others = self.groups.get(&None);
         !self.groups.contains_key(&Some(id))
-            && others.is_none_or(|group| group.fields.is_empty())
+            && others.is_none_or(Vec::is_empty)
             && self.fields().next().is_some()
     }
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.groups.values().flat_map(|group| &group.fields)
+        self.groups.values().flatten()
     }
 
     /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.
@@ -190,7 +190,7 @@ fn values_of_example(
             _ if feeds(email, at) => "email".to_owned(),
             name => fold(name),
         };
-        let mut fields = groups.values().flat_map(|group| &group.fields);
+        let mut fields = groups.values().flatten();
         let is_choice = fields
             .any(|field| matches!(field.kind, Kind::Choice(_)) && field.columns.contains(&at));
         let mut person = EXAMPLE_PERSON.iter().filter(|_| !is_choice);
@@ -324,7 +324,7 @@ impl<'a> Binder<'a> {
     /// What is sent of a column tells customers apart, in whatever way it is written.
     fn identity(&mut self, recipient: [&Option<Field>; 2], groups: &Groups) -> Option<Vec<Field>> {
         let positions = self.positions(self.config.identity.columns.as_ref()?)?;
-        let fields = groups.values().flat_map(|group| &group.fields);
+        let fields = groups.values().flatten();
         let fields: Vec<&Field> = recipient.into_iter().flatten().chain(fields).collect();
         let field = |index| {
             let is_fed = |it: &&&Field| it.template.is_none() && it.columns.contains(&index);

@@ -33,21 +33,15 @@ pub(crate) struct Field {
     pub required: bool,
     pub default: Option<String>,
     pub condition: Option<FormCondition>,
+    pub is_birth_date: bool,
+    /// A guarantor's national id tells nothing of the customer.
+    pub is_customers: bool,
     /// What each of its columns proves of how it writes its values.
     by_column: BTreeMap<usize, Evidence>,
 }
 
-#[derive(Debug)]
-pub(crate) struct Group {
-    pub fields: Vec<Field>,
-    /// The places of birth dates that go out whole.
-    pub births: Vec<usize>,
-    /// Those of the customer's own national id and birth date, which must agree.
-    pub birth: Option<(usize, usize)>,
-}
-
 /// By contract type; under none, for those that only the rows know.
-pub(crate) type Groups = BTreeMap<Option<ContractTypeId>, Group>;
+pub(crate) type Groups = BTreeMap<Option<ContractTypeId>, Vec<Field>>;
 
 impl Field {
     pub fn new(key: &str, columns: Vec<usize>, kind: Kind) -> Self {
@@ -59,6 +53,8 @@ impl Field {
             required: false,
             default: None,
             condition: None,
+            is_birth_date: false,
+            is_customers: true,
             by_column: BTreeMap::new(),
         }
     }
@@ -161,7 +157,7 @@ impl<'a> Binder<'a> {
         groups
     }
 
-    fn group(&mut self, id: ContractTypeId, entries: &Entries<Spanned<FieldConfig>>) -> Group {
+    fn group(&mut self, id: ContractTypeId, entries: &Entries<Spanned<FieldConfig>>) -> Vec<Field> {
         let form = TypeForm::new(Some(id), &self.options.forms);
         let mut fields = Vec::new();
         for (key, config) in entries {
@@ -172,7 +168,9 @@ impl<'a> Binder<'a> {
             let made_of = self.made_of(config);
             fields.extend(self.field(&Entry { key, config, form }, made_of));
         }
-        self.whole(fields, &form)
+        let is_fed = |key: &str| fields.iter().any(|field| field.key == key);
+        self.notes.extend(form.unmapped(is_fed));
+        fields
     }
 
     fn made_of(&mut self, config: &FieldConfig) -> Option<MadeOf> {
@@ -220,7 +218,13 @@ impl<'a> Binder<'a> {
         };
         let required = config.required.as_ref();
         let (columns, template) = made_of?;
+        let all = self.header.columns.iter();
+        let fed = all.filter(|column| columns.contains(&column.index));
+        let mut names = fed.map(|column| &column.name).chain([name]);
+        let is_date = matches!(kind, Kind::Date { .. });
         Some(Field {
+            is_birth_date: is_date && names.clone().any(|name| names_a_birth_date(name)),
+            is_customers: !names.any(|name| is_of_another_person(name)),
             template,
             required: required.is_some_and(|required| *required.get_ref()),
             default,
@@ -304,36 +308,6 @@ impl<'a> Binder<'a> {
         meanings
     }
 
-    /// Ties what belongs together in a group, and notes the form's fields that nothing feeds.
-    fn whole(&mut self, fields: Vec<Field>, form: &TypeForm<'_>) -> Group {
-        let keys: Vec<&str> = fields.iter().map(|field| &*field.key).collect();
-        self.notes.extend(form.unmapped(&keys));
-        let is_named = |field: &Field, is_so: fn(&str) -> bool| {
-            let all = self.header.columns.iter();
-            let fed = all.filter(|column| field.columns.contains(&column.index));
-            let mut names = fed.map(|column| &column.name).chain([&field.key]);
-            names.any(|name| is_so(name))
-        };
-        let is_birth = |field: &Field| {
-            matches!(field.kind, Kind::Date { .. }) && is_named(field, names_a_birth_date)
-        };
-        let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
-        // A guarantor's national id tells nothing of the customer.
-        let is_own = |field: &Field| !is_named(field, is_of_another_person);
-        let own = |is_it: &dyn Fn(&Field) -> bool| {
-            let mut all = fields.iter();
-            all.position(|field| is_it(field) && is_own(field))
-        };
-        let birth = own(&is_id).zip(own(&is_birth));
-        let is_whole = |at: &usize| is_birth(&fields[*at]) && fields[*at].kind.tells_the_century();
-        let births = (0..fields.len()).filter(is_whole).collect();
-        Group {
-            fields,
-            births,
-            birth,
-        }
-    }
-
     /// Groups for the contract types that rows can have, or, where only the rows know, for those with a form or a column
     /// of their own, and one for all others.
     fn groups_from_headers(&mut self, possible: Option<BTreeSet<ContractTypeId>>) -> Groups {
@@ -377,7 +351,7 @@ impl<'a> Binder<'a> {
         &mut self,
         id: Option<ContractTypeId>,
         columns: &[(&'a Column, Option<ContractTypeId>, String)],
-    ) -> Group {
+    ) -> Vec<Field> {
         let form = TypeForm::new(id, &self.options.forms);
         let own = columns
             .iter()
@@ -416,14 +390,15 @@ impl<'a> Binder<'a> {
                 fields.extend(self.field(&entry, made_of));
             }
         }
-        let group = self.whole(fields, &form);
-        let keys = group.fields.iter().map(|field| &field.key);
+        let is_fed = |key: &str| fields.iter().any(|field| field.key == key);
+        self.notes.extend(form.unmapped(is_fed));
+        let keys = fields.iter().map(|field| &field.key);
         let keys = listed(keys.map(|key| self.header.shown(key)), FIELDS_SHOWN);
         if !keys.is_empty() {
             let rows = || "the contract type of each row".to_owned();
             let whose = id.map_or_else(rows, |id| format!("contract type {id}"));
             self.notes.push(Note::of("headers_sent", &[&whose, &keys]));
         }
-        group
+        fields
     }
 }

@@ -120,9 +120,9 @@ impl<'a> TypeForm<'a> {
     }
 
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
-    pub fn unmapped(&self, fed: &[&str]) -> Option<Note> {
+    pub fn unmapped(&self, is_fed: impl Fn(&str) -> bool) -> Option<Note> {
         let keys = self.form?.fields.iter().map(|field| field.key.as_str());
-        let missing: Vec<&str> = keys.filter(|key| !fed.contains(key)).collect();
+        let missing: Vec<&str> = keys.filter(|key| !is_fed(key)).collect();
         let (id, missing) = (self.id?, missing.join(", "));
         (!missing.is_empty()).then_some(Note::of("fields_empty", &[&id, &missing]))
     }

@@ -20,13 +20,13 @@ const SAMPLED_ROWS: usize = 1000;
 
 const NAMES: &str = "names customers (by phone, e-mail or national id)";
 
+/// Its fields are called as their columns are.
 pub struct Portal {
-    customer: Column,
-    kind: Kind,
+    customer: Field,
     /// The form fields that hold the same, where their names say so.
     keys: HashSet<String>,
     stage: Column,
-    at: Option<(Column, Field)>,
+    at: Option<Field>,
     /// Folded.
     signed: HashSet<String>,
 }
@@ -72,11 +72,11 @@ impl Portal {
             input: None,
             output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
         };
-        let mut at = at.map(|it| (it.clone(), Field::new("at", vec![it.index], date)));
+        let mut at = at.map(|it| Field::new(&it.name, vec![it.index], date));
         let customer = find(&named.match_column, &[])?;
         let mut sample = Vec::new();
         while let Some(row) = next()? {
-            if let Some((_, at)) = &mut at {
+            if let Some(at) = &mut at {
                 at.see(&row);
             }
             if sample.len() < SAMPLED_ROWS {
@@ -100,8 +100,11 @@ impl Portal {
         let signed = signed.into_iter().map(fold);
         Ok(Portal {
             keys: keys(config, &customer.name),
-            customer: customer.clone(),
-            kind: kind.unwrap_or(Kind::Text),
+            customer: Field::new(
+                &customer.name,
+                vec![customer.index],
+                kind.unwrap_or(Kind::Text),
+            ),
             stage: stage.clone(),
             at,
             signed: signed.collect(),
@@ -109,13 +112,14 @@ impl Portal {
     }
 
     pub fn columns(&self) -> (&str, &str, Option<&str>) {
-        let at = self.at.as_ref().map(|(column, _)| column.name.as_str());
-        (&self.customer.name, &self.stage.name, at)
+        let at = self.at.as_ref().map(|at| at.key.as_str());
+        (&self.customer.key, &self.stage.name, at)
     }
 
     /// The customer that a row is about, in the form for comparing; none where it does not say.
     pub fn customer(&self, row: &Row) -> Option<String> {
-        let reading = self.kind.read(row.cell(self.customer.index)).ok()??;
+        let Field { kind, columns, .. } = &self.customer;
+        let reading = kind.read(row.cell(columns[0])).ok()??;
         Some(fold_value(&reading.text)).filter(|text| !text.is_empty())
     }
 
@@ -126,14 +130,14 @@ impl Portal {
         let at = self.at.as_ref();
         Some(Stage {
             is_signed: self.signed.contains(&fold(&name)),
-            at: at.and_then(|(column, at)| moment_of(row.cell(column.index), at)),
+            at: at.and_then(|at| moment_of(row, at)),
             name,
         })
     }
 
     pub fn is_dated(&self, row: &Row) -> bool {
         let at = self.at.as_ref();
-        at.is_some_and(|(column, _)| !row.cell(column.index).is_empty())
+        at.is_some_and(|at| !row.cell(at.columns[0]).is_empty())
     }
 
     /// What the customer of a body that was sent is known by, in the form for comparing: first what goes before (the recipient, or the
@@ -141,7 +145,7 @@ impl Portal {
     pub fn known_by(&self, body: &str) -> [Vec<String>; 2] {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let session = body.get("SessionInput").unwrap_or(&body);
-        let is_person = !matches!(self.kind, Kind::Text);
+        let is_person = !matches!(self.customer.kind, Kind::Text);
         let mut found = [Vec::new(), Vec::new()];
         if is_person {
             let recipient = ["phoneNumber", "email"].map(|member| session[member].as_str());
@@ -201,7 +205,8 @@ fn keys(config: &Config, column: &str) -> HashSet<String> {
 }
 
 /// A time without a zone is taken for UTC; a number of so many digits counts seconds since 1970, or thousandths of them.
-fn moment_of(cell: &Cell, at: &Field) -> Option<Timestamp> {
+fn moment_of(row: &Row, at: &Field) -> Option<Timestamp> {
+    let (column, cell) = (at.columns[0], row.cell(at.columns[0]));
     let shown = cell.as_shown();
     match shown.trim().parse().unwrap_or(0) {
         seconds @ 1_000_000_000..=9_999_999_999 => return Some(Timestamp(seconds * 1000)),
@@ -209,7 +214,7 @@ fn moment_of(cell: &Cell, at: &Field) -> Option<Timestamp> {
         _ => {}
     }
     let with_zone = |text: &str| text.parse::<jiff::Timestamp>().ok();
-    let read = || at.read(at.columns[0], cell).ok()?;
+    let read = || at.read(column, cell).ok()?;
     let at = with_zone(shown.trim()).or_else(|| with_zone(&read()?.text))?;
     Some(Timestamp(at.as_millisecond()))
 }

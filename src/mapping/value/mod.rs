@@ -248,11 +248,6 @@ impl Kind {
         matches!(self, Kind::Date { .. } | Kind::Number { decimal: None })
     }
 
-    /// Whether what goes out of a date tells its year whole.
-    pub fn tells_the_century(&self) -> bool {
-        matches!(self, Kind::Date { output, .. } if check_date_input(output, true).is_ok())
-    }
-
     /// The convention that a cell can only be read by.
     pub fn proof(&self, cell: &Cell) -> Option<Convention> {
         let Cell::Text(raw) = cell else { return None };

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
 
 use indexmap::IndexSet;
 use minijinja::machinery::{Token, tokenize};
@@ -65,14 +64,17 @@ impl Template {
     pub fn render(&self, values: &[Cow<'_, str>]) -> Result<String, String> {
         let columns = self.columns.iter().map(Value::from);
         let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
-        let mut bounded = Bounded(Vec::new());
+        let mut value = vec![0; LONGEST_VALUE];
+        let mut room = &mut value[..];
         let write = || {
             let template = self.environment.get_template(NAME)?;
-            template.render_captured_to(context! { row }, &mut bounded)?;
+            template.render_captured_to(context! { row }, &mut room)?;
             Ok(())
         };
         write().map_err(|error: Error| error.kind().to_string())?;
-        String::from_utf8(bounded.0).map_err(|error| error.utf8_error().to_string())
+        let length = LONGEST_VALUE - room.len();
+        value.truncate(length);
+        String::from_utf8(value).map_err(|error| error.utf8_error().to_string())
     }
 }
 
@@ -92,22 +94,6 @@ pub(crate) fn without_leftovers<'t>(text: &'t str, values: &[Cow<'_, str>]) -> &
 
 fn unreadable(error: &Error) -> String {
     error.detail().unwrap_or("it cannot be read").to_owned()
-}
-
-/// Takes no more than a value may have.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > LONGEST_VALUE {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn replace(text: &str, from: &str, to: &str) -> Result<String, Error> {
@@ -170,7 +156,9 @@ fn refused(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
         _ => matches!(before, [.., Int(_) | Float(_)]),
     };
     Some(match (before, rest) {
-        (_, [Mul, Int(_) | Float(_), ..]) if ends_a_number() => return None,
+        (_, [Mul, Int(_) | Float(_), after, ..]) if ends_a_number() && !matches!(after, Pipe) => {
+            return None;
+        }
         (_, [Mul, ..]) => {
             "`*` is for numbers: write `|int` or `|float` behind a column, and the number last"
                 .to_owned()

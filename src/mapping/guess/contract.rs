@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::goals::ColumnGuess;
+use super::goals::{ColumnGuess, Target};
 use super::headers::{Words, all};
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
@@ -20,35 +20,33 @@ const MOST_PRODUCTS: usize = 30;
 pub struct Contract {
     /// The same for every row; none when a column tells, or nobody does.
     pub types: Vec<ContractTypeId>,
-    #[serde(skip)]
-    pub(super) column: Option<usize>,
     /// The different values of that column, with what they mean where that is known.
     pub words: Vec<(String, Option<ContractTypeId>)>,
 }
 
 impl Contract {
-    /// A person's word (`named`) goes before a column, a column before the only form that there is. A column that tells contract
-    /// types is never left out: that its words are not all known makes it a question.
+    /// A person's word (`named`) goes before a column, which is taken, a column before the only form that there is. A column that
+    /// tells contract types is never left out: that its words are not all known makes it a question.
     pub(super) fn of(
-        columns: &[ColumnGuess],
+        columns: &mut [ColumnGuess],
         named: &[ContractTypeId],
         forms: &BTreeMap<ContractTypeId, Form>,
         header_types: &HeaderTypes,
     ) -> Contract {
         let mut contract = Contract::default();
-        let naming = columns.iter().map(|column| Naming::of(column, forms));
-        let naming = naming.enumerate().filter_map(|(at, it)| Some((it?, at)));
         let headers = columns.iter().map(ColumnGuess::header);
         let explicit = headers.filter_map(|header| Some(header_types.explicit_key(header)?.0));
         let explicit: BTreeSet<ContractTypeId> = explicit.collect();
+        let naming = columns.iter_mut().rev();
+        let naming = naming.filter_map(|column| Some((Naming::of(column, forms)?, column)));
         if !named.is_empty() {
             contract.types = named.to_vec();
         // Of several columns that tell it alike, the first.
-        } else if let Some((best, at)) = naming.rev().max_by_key(|(naming, _)| *naming) {
-            let words = columns[at].profile.distinct.iter();
+        } else if let Some((best, column)) = naming.max_by_key(|(naming, _)| *naming) {
+            let words = column.profile.distinct.iter();
             let words = words.map(|word| (word.clone(), meaning(word, forms, best)));
             contract.words = words.collect();
-            contract.column = Some(at);
+            column.take(&Target::Role(Role::ContractType), 0);
         } else if explicit.is_empty() && forms.len() == 1 {
             contract.types = forms.keys().copied().collect();
         } else {

@@ -57,13 +57,13 @@ impl Proposal {
     ) -> Proposal {
         let meant = columns.iter().filter(|column| !is_left_out(&column.name));
         let meant = meant.map(|column| ColumnGuess::unguessed(column, rows, country));
-        let (unnamed, columns): (Vec<ColumnGuess>, Vec<ColumnGuess>) =
+        let (unnamed, mut columns): (Vec<ColumnGuess>, Vec<ColumnGuess>) =
             meant.partition(|column| column.header().is_empty());
         let header_types = HeaderTypes {
             known: types.iter().chain(forms.keys()).copied().collect(),
             columns: columns.len(),
         };
-        let contract = Contract::of(&columns, types, &forms, &header_types);
+        let contract = Contract::of(&mut columns, types, &forms, &header_types);
         // Of a column that says something unknown, rows may have any.
         let known = Some(contract.known()).filter(|_| !contract.is_open());
         let (goals, has_form) = goals(&known.unwrap_or_default(), &forms);
@@ -77,11 +77,6 @@ impl Proposal {
             country,
         };
         proposal.take_explicit();
-        if let Some(at) = proposal.contract.column
-            && proposal.columns[at].target.is_none()
-        {
-            proposal.columns[at].take(&Target::Role(Role::ContractType), 0);
-        }
         proposal.take_the_best();
         proposal.join_names(unnamed.iter().any(|column| column.profile.may_be_parts()));
         proposal.join_address();
@@ -100,8 +95,9 @@ impl Proposal {
         let named: Vec<Option<(ContractTypeId, Target)>> = named.collect();
         for (column, name) in self.columns.iter_mut().zip(&named) {
             let stands_once = named.iter().filter(|other| *other == name).count() == 1;
-            let name = name.as_ref().filter(|_| stands_once);
-            column.target = name.map(|(_, target)| target.clone());
+            if let (Some((_, target)), true) = (name, stands_once) {
+                column.take(target, 0);
+            }
         }
     }
 

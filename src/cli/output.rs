@@ -3,7 +3,6 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,13 +12,10 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::files::{Readers, read_text, write_bytes};
 use super::values::LogFormat;
 use crate::error::{Ended, Error, Kind};
-use crate::model::{
-    Note, RunId, meaning_in_arabic, printable, printable_lines, printable_styled, to_json,
-};
-use crate::report::{Language, Look, Progress};
+use crate::model::{Note, RunId, printable, printable_lines, printable_styled, to_json};
+use crate::report::{Look, Progress};
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
 static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
@@ -259,7 +255,7 @@ impl Output {
         self.log_end(Some(error.kind), &texts.join("\n\n"), fields);
     }
 
-    fn in_words(self, error: &Error, is_styled: bool) -> String {
+    pub fn in_words(self, error: &Error, is_styled: bool) -> String {
         let all = std::iter::once(error).chain(&error.others);
         let texts: Vec<String> = all.map(|error| self.as_text(error, is_styled)).collect();
         texts.join(if self.quiet { "\n" } else { "\n\n" })
@@ -396,30 +392,4 @@ impl Log for Lines {
     }
 
     fn flush(&self) {}
-}
-
-/// Writes what is wrong at the first place where nobody's own file is, and gives it; none if that cannot be written either.
-pub fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> Option<PathBuf> {
-    let words = Output::default().in_words(error, false);
-    let words = printable_lines(&words) + "\n";
-    let words = match language {
-        Language::English => words.into_owned(),
-        Language::Arabic => {
-            let why = meaning_in_arabic(error.code).unwrap_or_default();
-            format!("{IN_ARABIC}\n{why}\n\n{words}")
-        }
-    };
-    let mut places = places.into_iter();
-    let place = places.find(|place| !place.exists() || is_our_error(place))?;
-    write_bytes(&place, Readers::Folder, words.as_bytes()).ok()?;
-    Some(place)
-}
-
-/// Stands before the words of an error for whoever reads no English.
-const IN_ARABIC: &str =
-    "لم يُستخدم هذا الملف كما هو. بعد تصحيحه ضعه هنا من جديد، والتفاصيل بالإنجليزية أدناه.";
-
-/// Whether a file holds what this tool said of a sheet, and not somebody's own words.
-pub fn is_our_error(place: &Path) -> bool {
-    read_text(place).is_ok_and(|text| text.starts_with(IN_ARABIC) || text.starts_with("error: "))
 }

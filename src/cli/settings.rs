@@ -279,9 +279,8 @@ impl Settings {
         let named = self.ledger.as_deref().and_then(Path::file_name);
         let is_sandbox = is_sandbox || named.is_some_and(|name| name == SANDBOX_LEDGER_NAME);
         let option = |name: &str, path: Option<&Path>| {
-            path.map_or(String::new(), |path| {
-                format!("{name} {}", quoted_path(path))
-            })
+            let option = path.map(|path| format!("{name} {}", quoted_path(path)));
+            option.unwrap_or_default()
         };
         let rehearsed = tidy(self.file_folder.join(SANDBOX_LEDGER_NAME));
         let rehearsed = Some(&*rehearsed).filter(|_| is_sandbox);

@@ -32,7 +32,8 @@ pub fn protect_process() {
 pub fn protect_process() {}
 
 thread_local! {
-    /// The mistake over which this thread panicked.
+    /// Whether a panic of this thread is caught, and the mistake over which it panicked.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
     static MISTAKE: Cell<Option<Error>> = const { Cell::new(None) };
 }
 
@@ -43,7 +44,7 @@ pub fn keep_panics_short(output: Output) {
         let place = place.map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let mistake = of_workbook(panic.payload());
         let mistake = mistake.unwrap_or_else(|| Error::of("panicked", &[&place]));
-        if std::thread::current().name() == Some("main") {
+        if IS_CAUGHT.get() {
             MISTAKE.set(Some(mistake));
         } else {
             output.tell(&mistake);
@@ -61,11 +62,14 @@ fn of_workbook(panic: &dyn Any) -> Option<Error> {
     is_full.then(|| Error::temporary(&error))
 }
 
-/// What `work` comes to on the main thread; a panic is an error like others. The ledger's open transaction, if any, is rolled back.
+/// What `work` comes to; a panic is an error like others. The ledger's open transaction, if any, is rolled back on the way.
 pub fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    let was_caught = IS_CAUGHT.replace(true);
+    let worked = catch_unwind(AssertUnwindSafe(work));
+    IS_CAUGHT.set(was_caught);
+    // One that goes on from another thread was told there.
     let unknown = || Error::of("internal_error", &[]);
-    let mistake = |_| Err(MISTAKE.take().unwrap_or_else(unknown));
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(mistake)
+    worked.unwrap_or_else(|_| Err(MISTAKE.take().unwrap_or_else(unknown)))
 }
 
 pub fn user_name() -> String {

@@ -206,8 +206,10 @@ fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
         let check = world.ran(&format!("check customers.csv{more}"), 5);
         check.complains_of("types");
     }
-    world.ran("init customers.csv --contract-type 414 --force", 0);
-    let show = world.ran("check customers.csv --show 1", 0);
+    let named = "customers.csv --config vlens-batch.toml";
+    let init = world.ran(&format!("init {named} --contract-type 414 --force"), 0);
+    init.complains_of(&format!("vlens-batch check {named}"));
+    let show = world.ran(&format!("check {named} --show 1"), 0);
     show.shows("{\"fullName\":\"Mona Adel\"}");
 }
 

@@ -5,8 +5,7 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use indexmap::IndexMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::target::{Target, open_api};
 use crate::cli::args::{AccountArgs, SendArgs};
@@ -202,17 +201,15 @@ fn forget(own: &Path, output: Output) -> Ended {
 
 /// Names the places, never the values.
 fn show(settings: &Settings) -> Ended {
-    let mut places: IndexMap<&str, Option<String>> = IndexMap::new();
-    for (what, part) in [
-        ("tenant", Part::Tenant),
-        ("user", Part::Username),
-        ("api_key", Part::ApiKey),
-        ("password", Part::Password),
-    ] {
-        places.insert(what, settings.find_part(part)?.map(|(_, place)| place));
-    }
-    // As a list, which keeps its order.
-    let parts: Vec<_> = places.iter().collect();
-    let parts = json!({ "parts": parts });
-    settings.output.show(&places, texts::ACCOUNT, parts)
+    let place = |part| {
+        let found = settings.find_part(part);
+        found.map(|found| found.map(|(_, place)| place))
+    };
+    let places = json!({
+        "tenant": place(Part::Tenant)?,
+        "user": place(Part::Username)?,
+        "api_key": place(Part::ApiKey)?,
+        "password": place(Part::Password)?,
+    });
+    settings.output.show(&places, texts::ACCOUNT, Value::Null)
 }

@@ -16,15 +16,15 @@ use super::ledger::{self, Opened};
 use super::results::{RESULTS, Results};
 use super::run::{open_ledger, send_file};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
-use crate::cli::files::{beside, is_in_use, may_be_replaced};
-use crate::cli::output::{Output, is_our_error, write_error};
+use crate::cli::files::{Readers, beside, is_in_use, may_be_replaced, read_text, write_bytes};
+use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{caught, watch_signals};
 use crate::error::{Ended, Error, Kind};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
-use crate::model::{RunSummary, printable};
-use crate::report::{counted, rendered, texts};
+use crate::model::{RunSummary, meaning_in_arabic, printable, printable_lines};
+use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
 
 /// What people call their sheets, other workbooks included: those are answered with how to save them.
@@ -438,4 +438,30 @@ fn config_bytes(settings: &Settings) -> [u8; 32] {
     let texts = settings.config_path.iter().chain(own).map(std::fs::read);
     let texts: Vec<Vec<u8>> = texts.map(Result::unwrap_or_default).collect();
     Sha256::digest(texts.concat()).into()
+}
+
+/// Writes what is wrong at the first place where nobody's own file is, and gives it; none if that cannot be written either.
+fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> Option<PathBuf> {
+    let words = Output::default().in_words(error, false);
+    let words = printable_lines(&words) + "\n";
+    let words = match language {
+        Language::English => words.into_owned(),
+        Language::Arabic => {
+            let why = meaning_in_arabic(error.code).unwrap_or_default();
+            format!("{IN_ARABIC}\n{why}\n\n{words}")
+        }
+    };
+    let mut places = places.into_iter();
+    let place = places.find(|place| !place.exists() || is_our_error(place))?;
+    write_bytes(&place, Readers::Folder, words.as_bytes()).ok()?;
+    Some(place)
+}
+
+/// Stands before the words of an error for whoever reads no English.
+const IN_ARABIC: &str =
+    "لم يُستخدم هذا الملف كما هو. بعد تصحيحه ضعه هنا من جديد، والتفاصيل بالإنجليزية أدناه.";
+
+/// Whether a file holds what this tool said of a sheet, and not somebody's own words.
+fn is_our_error(place: &Path) -> bool {
+    read_text(place).is_ok_and(|text| text.starts_with(IN_ARABIC) || text.starts_with("error: "))
 }

@@ -7,10 +7,10 @@ use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::check::{check_input, forms, input};
-use crate::cli::args::{CheckArgs, Global, InitArgs};
+use crate::cli::args::{CheckArgs, Global, InitArgs, ReadArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, Typed, configs_of_sheet, quoted_path};
+use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
 use crate::mapping::config::{Columns, Text};
@@ -20,7 +20,7 @@ use crate::mapping::guess::{
 use crate::mapping::names::{Shown, fold, western_digits};
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable};
-use crate::report::{command, texts};
+use crate::report::texts;
 
 /// What `[source]` and `[recipient]` say of one sheet alone.
 const OF_ONE_SHEET: [&str; 6] = [
@@ -36,7 +36,8 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let config = config_path(args, global)?;
     let input = input(&args.file)?;
     let mut bare = Settings {
-        file_folder: folder_of(&config),
+        config_path: Some(config.clone()),
+        is_config_named: global.config.is_some(),
         ..Settings::default()
     };
     // As far as what holds so far can be read: it may be what is to be replaced.
@@ -57,7 +58,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let text = found.to_toml(replaced(args, global));
     write_bytes(&config, Readers::Everyone, text.as_bytes())?;
     if !found.proposal.knows_types() {
-        return Err(found.contract_open(&config, global));
+        return Err(found.contract_open(&config));
     }
     if output.json {
         output.print_json(&found.document(&config))?;
@@ -279,15 +280,9 @@ impl<'a> Found<'a> {
     }
 
     /// Nothing says to which contract type the customers are invited: the one thing that a sheet need not know.
-    fn contract_open(&self, config: &Path, global: &Global) -> Error {
-        let args = self.args;
-        let further = self.settings.on(false, &args.file, &args.read);
-        let named = global.config.as_deref();
-        let named = named.map_or(String::new(), |path| {
-            format!(" --config {}", quoted_path(path))
-        });
-        let init = further.on_file("init");
-        let again = format!("{init} --contract-type ID --force{named}");
+    fn contract_open(&self, config: &Path) -> Error {
+        let further = self.settings.on(false, &self.args.file, &self.args.read);
+        let again = further.on_file("init") + " --contract-type ID --force";
         let config = config.display();
         let Some(column) = self.proposal.open_column() else {
             return Error::of("contract_type_open.sheet", &[&config, &again]);
@@ -297,13 +292,12 @@ impl<'a> Found<'a> {
     }
 
     fn said(&self, config: &Path, settings: &Settings) -> String {
-        let check = format!("check {}", quoted_path(&self.args.file));
-        let further = settings.further(false, &Typed::default());
+        let further = settings.on(false, &self.args.file, &ReadArgs::default());
         let (config, all) = (config.display(), self.headers().count());
         let mut said = format!(
             "Wrote {config}: {} of {all} columns are used. Look at it, then: {}",
             self.used().count(),
-            command(&check, &further.checking)
+            further.on_file("check")
         );
         if !self.proposal.knows_recipient() {
             said.push_str(

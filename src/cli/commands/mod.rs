@@ -19,8 +19,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use clap_mangen::Man;
-use indexmap::IndexMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::args::{Cli, Command};
 use crate::cli::output::Output;
@@ -80,16 +79,14 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
     let sandbox = Sandbox::start(options).await?;
     let stop = watch_signals(output, None);
     // Nobody's secrets, the same each time.
-    let variables = IndexMap::from([
-        ("VLENS_BASE_URL", sandbox.base_url.as_str()),
-        ("VLENS_API_KEY", API_KEY),
-        ("VLENS_TENANCY_NAME", TENANCY_NAME),
-        ("VLENS_USERNAME", USERNAME),
-        ("VLENS_PASSWORD", PASSWORD),
-    ]);
-    // As a list, which keeps its order.
-    let listed: Vec<_> = variables.iter().collect();
-    output.show(&variables, texts::SANDBOX, json!({ "variables": listed }))?;
+    let variables = json!({
+        "VLENS_BASE_URL": sandbox.base_url,
+        "VLENS_API_KEY": API_KEY,
+        "VLENS_TENANCY_NAME": TENANCY_NAME,
+        "VLENS_USERNAME": USERNAME,
+        "VLENS_PASSWORD": PASSWORD,
+    });
+    output.show(&variables, texts::SANDBOX, Value::Null)?;
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }

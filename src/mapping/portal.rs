@@ -93,21 +93,13 @@ impl Portal {
                 .find_map(|column| Some((column, Some(kind_of(column)?))))
                 .ok_or_else(|| no_column(NAMES, "--match"))?,
         };
-        let signed = match &config.follow.signed {
-            Some(words) => words.names().collect::<Vec<_>>(),
-            None => WORDS.follow.signed.iter().map(String::as_str).collect(),
-        };
-        let signed = signed.into_iter().map(fold);
+        let kind = kind.unwrap_or(Kind::Text);
         Ok(Portal {
             keys: keys(config, &customer.name),
-            customer: Field::new(
-                &customer.name,
-                vec![customer.index],
-                kind.unwrap_or(Kind::Text),
-            ),
+            customer: Field::new(&customer.name, vec![customer.index], kind),
             stage: stage.clone(),
             at,
-            signed: signed.collect(),
+            signed: signed(config),
         })
     }
 
@@ -161,6 +153,14 @@ impl Portal {
             found[usize::from(!is_first)].extend(value.as_str().map(fold_value));
         }
         found
+    }
+}
+
+/// The words, folded, for a signed contract.
+fn signed(config: &Config) -> HashSet<String> {
+    match &config.follow.signed {
+        Some(words) => words.names().map(fold).collect(),
+        None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
     }
 }
 

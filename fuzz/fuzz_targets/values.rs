@@ -2,7 +2,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use vlens_batch::mapping::value::{Country, DateOrder, DecimalMark, Kind, check_date_input};
+use vlens_batch::mapping::value::{
+    Convention, Country, DateOrder, DecimalMark, Kind, check_date_input,
+};
 use vlens_batch::model::Cell;
 
 fuzz_target!(|input: (&str, f64, Option<String>)| {
@@ -12,10 +14,9 @@ fuzz_target!(|input: (&str, f64, Option<String>)| {
         country: Country::default(),
         landlines: true,
     };
-    let date = |order| Kind::Date {
-        input: format.clone(),
+    let date = Kind::Date {
+        input: format,
         output: "%Y-%m-%d".to_owned(),
-        order,
     };
     let kinds = [
         Kind::Text,
@@ -24,16 +25,20 @@ fuzz_target!(|input: (&str, f64, Option<String>)| {
             decimal: Some(DecimalMark::Comma),
         },
         phone,
-        date(None),
-        date(Some(DateOrder::DayMonth)),
+        date,
         Kind::Email,
         Kind::Boolean,
         Kind::EgyptNationalId,
     ];
     let cells = [Cell::Text(text.to_owned()), Cell::Number(number)];
-    for cell in &cells {
+    let day_first = Convention::Dates(DateOrder::DayMonth);
+    let proofs = [None, Some(day_first)];
+    for (cell, proved) in cells
+        .iter()
+        .flat_map(|cell| proofs.map(|proved| (cell, proved)))
+    {
         for kind in &kinds {
-            let Ok(Some(reading)) = kind.read(cell) else {
+            let Ok(Some(reading)) = kind.read_by(proved, cell) else {
                 continue;
             };
             assert!(!reading.text.is_empty());

@@ -17,7 +17,7 @@ LICENCES = {
 BIG = {"clap_builder", "h2", "hyper", "quick-xml", "regex-automata", "reqwest", "rusqlite", "rustls", "serde_core", "tokio", "toml", "zip"}
 # What there is today: more is refused, fewer is the aim (240 crates). Of these, 3 and 16 are the team's register's: the protocol of
 # PostgreSQL, its TLS by the rustls that is here already, and HMAC, which that protocol needs as well.
-MOST_DIRECT, MOST_CRATES = 48, 285
+MOST_DIRECT, MOST_CRATES = 48, 281
 
 
 def main():

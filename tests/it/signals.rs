@@ -84,10 +84,8 @@ fn the_first_signal_ends_what_only_waits() {
     for (line, code) in [("sandbox --json", 0), ("run - --json", 4)] {
         let waiting = world.line(line).after_shell("mkfifo never; exec 0<>never");
         let mut run = waiting.start();
-        let watched = run.signals_watched();
-        run.until("its watch", || {
-            watched() >> (Signal::TERM.as_raw() - 1) & 1 == 1
-        });
+        let watches = run.watches(Signal::TERM);
+        run.until("its watch", watches);
         run.signal(Signal::TERM);
         run.wait().expect(code).hides("second signal");
     }

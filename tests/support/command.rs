@@ -4,18 +4,37 @@ use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Longer than any test may take: a command that hangs fails its test, and never the whole suite.
 pub const HANGS_AFTER: Duration = Duration::from_secs(300);
 
 /// What a shell does first so that whoever read all output has gone, as when a pager has been left.
 pub const GONE: &str = "[ -p gone ] || mkfifo gone; : < gone & exec > gone 2>&1; wait";
+
+static HEARS: Once = Once::new();
+
+/// Whoever starts the tests may have them ignore signals (`nohup`, `cargo test &` in a script), and then so would all that they start:
+/// a signal that is handled here is none that is ignored there.
+fn hear_signals() {
+    // The last digit has both.
+    if status_of(std::process::id(), "SigIgn:").ends_with('0') {
+        return;
+    }
+    let runtime = Builder::new_current_thread().enable_io().build();
+    let runtime = runtime.expect("a runtime");
+    let _entered = runtime.enter();
+    for kind in [SignalKind::interrupt(), SignalKind::hangup()] {
+        drop(signal(kind).expect("a signal to handle"));
+    }
+}
 
 #[must_use = "a command does nothing until it is run or started"]
 pub struct Vlens {
@@ -31,6 +50,7 @@ impl Vlens {
     }
 
     fn of(mut command: Command, folder: &Path) -> Vlens {
+        HEARS.call_once(hear_signals);
         command
             .current_dir(folder)
             .env_clear()
@@ -280,10 +300,11 @@ impl Running {
         peak.trim_end_matches(" kB").parse().unwrap_or(0)
     }
 
-    /// Tells the signals that it watches for by now, one bit each.
-    pub fn signals_watched(&self) -> impl Fn() -> u64 + use<> {
+    /// Tells whether it watches for a signal by now.
+    pub fn watches(&self, signal: Signal) -> impl Fn() -> bool + use<> {
         let process = self.child.id();
-        move || u64::from_str_radix(&status_of(process, "SigCgt:"), 16).unwrap_or(0)
+        let watched = move || u64::from_str_radix(&status_of(process, "SigCgt:"), 16);
+        move || watched().unwrap_or(0) >> (signal.as_raw() - 1) & 1 == 1
     }
 
     pub fn is_running(&mut self) -> bool {

@@ -6,7 +6,7 @@ use jiff::fmt::friendly::SpanPrinter;
 use jiff::{SignedDuration, Unit, civil};
 
 use super::encoding::cell_of_text;
-use crate::mapping::words::is_currency;
+use crate::mapping::words::currency_of;
 use crate::model::{Cell, NumberFormat};
 
 /// Above this, a double no longer holds every integer, so zeros would decorate a rounded number.
@@ -214,7 +214,9 @@ fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditiona
         () if is_plain && is_telling && !has_places => Shows::Label(word.to_owned()),
         // Those of a code too: `"APP-"0000`.
         () if is_plain && adds_zero && has_places && !is_conditional => Shows::Digits(digits),
-        () if is_divided || is_telling && !is_currency(word) => Shows::Unit(word.to_owned()),
+        () if is_divided || is_telling && currency_of(word).is_none() => {
+            Shows::Unit(word.to_owned())
+        }
         () => Shows::Plain,
     }
 }

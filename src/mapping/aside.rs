@@ -92,7 +92,9 @@ impl Mapping {
         let (mut texts, mut others, mut sums, mut spanned) = (Vec::new(), 0, 0, 1);
         for (at, cell) in filled {
             match cell {
-                Cell::Text(text) if text.chars().any(char::is_alphabetic) => {
+                Cell::Text(text)
+                    if text.chars().any(char::is_alphabetic) && !self.is_sum(at, cell) =>
+                {
                     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
                     texts.push((at, fold_value(text.trim())));
                 }

@@ -26,7 +26,7 @@ pub(crate) struct Words {
     pub no: HashSet<String>,
     pub months: Vec<Vec<String>>,
     #[serde(deserialize_with = "folded")]
-    pub currency: HashSet<String>,
+    pub currencies: HashMap<String, usize>,
     pub totals: Vec<String>,
     pub sections: Vec<String>,
     pub ends: Vec<String>,
@@ -97,9 +97,12 @@ pub(crate) struct Concept {
     pub weak: Vec<String>,
 }
 
-fn folded<'de, D: Deserializer<'de>>(words: D) -> Result<HashSet<String>, D::Error> {
-    let words = Vec::<String>::deserialize(words)?;
-    Ok(words.iter().map(|word| fold_choice(word)).collect())
+/// The group of each word.
+fn folded<'de, D: Deserializer<'de>>(groups: D) -> Result<HashMap<String, usize>, D::Error> {
+    let groups = Vec::<Vec<String>>::deserialize(groups)?;
+    let words = groups.iter().enumerate();
+    let words = words.flat_map(|(at, group)| group.iter().map(move |word| (fold_choice(word), at)));
+    Ok(words.collect())
 }
 
 impl Words {
@@ -114,6 +117,7 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
     matches!(&*folded, "dob" | "d.o.b" | "d.o.b.") || words.any(|word| folded.contains(word))
 }
 
-pub(crate) fn is_currency(text: &str) -> bool {
-    WORDS.currency.contains(&fold_choice(text))
+/// The kind of money that a word names.
+pub(crate) fn currency_of(text: &str) -> Option<usize> {
+    WORDS.currencies.get(&fold_choice(text)).copied()
 }

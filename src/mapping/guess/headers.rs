@@ -196,7 +196,7 @@ pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Word
 #[derive(Debug, Clone)]
 pub(super) struct HeaderWords {
     pub whole: Words,
-    parts: Vec<Words>,
+    pub parts: Vec<Words>,
     /// Without a number at its end (`Mobile 2`), and that number.
     numbered: Option<(Words, u32)>,
     /// How well it names something that customer sheets have beside and no form field is meant by.

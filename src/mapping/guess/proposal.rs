@@ -1,12 +1,14 @@
 //! The mapping as proposed: each column gets its target, the best fits first, and nothing where two fit alike.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
 
 use super::contract::Contract;
 use super::goals::{ColumnGuess, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, Target, goals, labels_of};
-use super::headers::{BY_NAME, Words, all};
+use super::headers::{BY_NAME, HeaderWords, Words, all};
 use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
+use crate::mapping::names::agreed;
 use crate::mapping::value::Country;
 use crate::mapping::words::{Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
@@ -154,14 +156,16 @@ impl Proposal {
             if !pair.is_sure || !is_free(pair.column) || closed.contains(&pair.target) {
                 continue;
             }
-            // Another column that fits this target alike; and a column that fits two targets alike is no safer.
+            // Another column that fits this target alike, or may have what this one has not a single value of; and a column that fits
+            // two targets alike is no safer.
             let is_doubt = |other: &Pair| {
                 let is_other = if other.target == pair.target {
                     other.column != pair.column && is_free(other.column)
                 } else {
                     other.column == pair.column && !closed.contains(&other.target)
                 };
-                is_other && other.is_sure && pair.rank - other.rank < ALIKE
+                let is_empty = pair.rank < 0.0 && other.rank > 0.0;
+                is_other && (is_empty || other.is_sure && pair.rank - other.rank < ALIKE)
             };
             if !pairs.iter().any(is_doubt) {
                 self.columns[pair.column].target = Some(pair.target.clone());
@@ -210,6 +214,11 @@ impl Proposal {
         parts.sort_unstable();
         let is_free = |(_, at): &(usize, usize)| self.columns[*at].target.is_none();
         let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        // What stands among them and nobody knows may be one more.
+        let stand = |at: usize, side| parts.iter().any(|part| part.1.cmp(&at) == side);
+        let mut unknown = self.places(ColumnGuess::may_be_a_name_part).into_iter();
+        let is_unclear = is_unclear
+            || unknown.any(|at| !stand(at, Equal) && stand(at, Less) && stand(at, Greater));
         let is_whole = !is_unclear && is_one_each && parts.len() > 1 && parts[0].0 <= BARE_PLACE;
         if !is_whole || !parts.iter().all(is_free) || self.overlap(&parts) {
             for (_, at) in parts {
@@ -220,7 +229,7 @@ impl Proposal {
         // A part that none of the first rows has may stand in a later one.
         let empty = self.places(|it| it.target.is_none() && !it.profile.is_filled);
         let empty = empty.into_iter().filter_map(|at| {
-            let place = name_place(&self.columns[at].words.whole)?;
+            let place = name_place(&self.columns[at].words)?;
             let is_new = place != BARE_PLACE && parts.iter().all(|part| part.0 != place);
             is_new.then_some((place, at))
         });
@@ -244,7 +253,7 @@ impl Proposal {
         if !profile.is_filled {
             return parts.len() > 1;
         }
-        let is_bare = name_place(&words.whole).is_some();
+        let is_bare = name_place(words).is_some();
         let is_last = |(place, at): &(usize, usize)| {
             *place == LAST_PLACE && !profile.holds(&self.columns[*at].profile)
         };
@@ -260,7 +269,7 @@ impl Proposal {
     /// The columns of a name's parts with their places in a name; of a first name and a bare `Name` the first name.
     fn name_parts(&self, whole: Option<usize>) -> Vec<(usize, usize)> {
         let places = self.columns.iter().enumerate().filter_map(|(at, column)| {
-            let place = name_place(&column.words.whole);
+            let place = name_place(&column.words);
             if whole == Some(at) {
                 return Some((place.unwrap_or(BARE_PLACE), at));
             }
@@ -353,16 +362,25 @@ impl Proposal {
     }
 }
 
-/// Where in a name a part of this header stands: `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
-fn name_place(words: &Words) -> Option<usize> {
+/// Where in a name a part of this header stands, whether it says so once or in two languages.
+fn name_place(header: &HeaderWords) -> Option<usize> {
+    place_of(&header.whole).or_else(|| agreed(header.parts.iter().map(place_of)))
+}
+
+/// `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
+fn place_of(words: &Words) -> Option<usize> {
     let is_one = |names: &[String]| all(names).iter().any(|name| name.sorted == words.sorted);
-    let is_named = |key| WORDS.concept(key).is_some_and(|it| is_one(&it.names));
+    let is_of = |key| {
+        WORDS
+            .concept(key)
+            .is_some_and(|it| is_one(&it.names) || is_one(&it.weak))
+    };
     let middle = WORDS.name_parts.iter().position(|names| is_one(names));
     let number: String = words.joined.matches(char::is_numeric).collect();
     let bare = words.joined.replace(char::is_numeric, "");
     match middle {
-        _ if is_named(FIRST_NAME) => Some(FIRST_PLACE),
-        _ if is_named(LAST_NAME) => Some(LAST_PLACE),
+        _ if is_of(FIRST_NAME) => Some(FIRST_PLACE),
+        _ if is_of(LAST_NAME) => Some(LAST_PLACE),
         Some(at) => Some(at + 2),
         None if WORDS.bare_names.contains(&bare) => Some(number.parse().unwrap_or(BARE_PLACE)),
         None => None,

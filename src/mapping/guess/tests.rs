@@ -35,6 +35,7 @@ fn sheet(text: &str) -> (Vec<Column>, Vec<Row>) {
         "firsts" => "Mona|Ali",
         "lasts" => "Adel|Hassan",
         "others" => "Zaki|Nabil",
+        "zakis" => "Murad|Salem",
         written => written,
     });
     let values: Vec<Vec<&str>> = values.map(|values| values.split('|').collect()).collect();

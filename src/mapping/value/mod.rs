@@ -69,6 +69,8 @@ pub(crate) struct Evidence {
     /// Values in which commas seem to part thousands (`41,000`), and fractions that are no slips of such (`5000,50`).
     thousands: usize,
     fractions: usize,
+    /// Of which currencies its amounts are.
+    moneys: u32,
     /// Date cells whose day could be the month, texts that no program which swaps the two could take for a date, and dates that it
     /// would not have left as they are.
     swappable: usize,
@@ -103,17 +105,21 @@ impl Evidence {
             (Kind::Number { .. }, Cell::Text(text)) => {
                 self.thousands += usize::from(number::is_grouped(text::trim(text)));
                 self.fractions += usize::from(proof.is_some() && number::is_long(text));
+                self.moneys |= number::money(text::trim(text));
             }
+            (Kind::Number { .. }, Cell::Number(_)) => self.moneys |= 1,
             _ => {}
         }
     }
 
     /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day. And one
-    /// that begins with the year where its column has the day behind that.
+    /// that begins with the year where its column has the day behind that; and an amount whose currency is not the column's.
     pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
         let is_seen = self.swappable > 0 && self.left_over > 0 && self.untouched == 0;
         let is_swapped = is_seen && self.swappable + self.left_over >= NO_CHANCE;
         let is_year_day = self.day_is_next && !self.month_is_next;
+        let are_mixed = number::are_mixed(self.moneys);
+        let names_money = |text| number::money(text::trim(text)) > 1;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
         match cell {
             Cell::Date(at) if is_swapped && at.day() != at.month() => {
@@ -121,6 +127,9 @@ impl Evidence {
             }
             Cell::Text(text) if is_year_day && matches!(behind(text), Some([1..=12, 1..=12])) => {
                 Err(Fault::of("dates_mixed", &[]))
+            }
+            Cell::Text(text) if are_mixed && names_money(text) => {
+                Err(Fault::of("currencies_mixed", &[]))
             }
             _ => Ok(()),
         }
@@ -245,7 +254,7 @@ impl Kind {
 
     /// Whether only the other values of its column tell how it is read, and whether it can be.
     pub fn is_open(&self) -> bool {
-        matches!(self, Kind::Date { .. } | Kind::Number { decimal: None })
+        matches!(self, Kind::Date { .. } | Kind::Number { .. })
     }
 
     /// The convention that a cell can only be read by.

@@ -10,7 +10,7 @@ use jiff::civil;
 
 use super::text::{Given, Reading, is_digits};
 use crate::mapping::names::{is_dash, western_digits};
-use crate::mapping::words::is_currency;
+use crate::mapping::words::currency_of;
 use crate::model::{Cell, Fault};
 
 /// What comes before a number's fraction; the other of the two parts thousands.
@@ -26,6 +26,9 @@ pub enum DecimalMark {
 
 /// From here on a number cell has more digits than the fifteen that spreadsheets keep.
 const ROUNDED_FROM: f64 = 1e15;
+
+/// The first of the words' currencies are what an amount may be of that names none.
+const ARAB_CURRENCIES: usize = 6;
 
 const ID_DIGITS: usize = 14;
 /// Reading takes no clock; no customer who signs a contract is born after this year while this rule is in use.
@@ -96,7 +99,7 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
         Given::Boolean(_) | Given::Date(_) => return Err(invalid),
     };
     let western = western_digits(text);
-    let bare = without_currency(&western);
+    let (bare, _) = apart(&western);
     if exponent(bare).is_some() {
         return Err(Fault::of("number_rounded", &[]));
     }
@@ -120,7 +123,7 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
 /// The mark that a text can only be read by, if it is a number.
 pub(super) fn proved(text: &str) -> Option<DecimalMark> {
     let western = western_digits(text);
-    let bare = without_currency(&western);
+    let (bare, _) = apart(&western);
     match read_either_way(bare) {
         _ if may_be_thousands(bare) => None,
         [Some(_), None] => Some(DecimalMark::Point),
@@ -132,7 +135,7 @@ pub(super) fn proved(text: &str) -> Option<DecimalMark> {
 /// Whether a text is read as thousands unless its column shows otherwise: `41,000`.
 pub(super) fn is_grouped(text: &str) -> bool {
     let western = western_digits(text);
-    let bare = without_currency(&western);
+    let (bare, _) = apart(&western);
     bare.contains(',') && matches!(read_either_way(bare), [Some(one), Some(other)] if one != other)
 }
 
@@ -175,25 +178,43 @@ fn read_by(decimal: DecimalMark, bare: &str) -> Option<String> {
     is_digits(fraction).then(|| [sign, whole, ".", fraction].concat())
 }
 
-/// The text without the words for a currency around it, without Excel's leading apostrophe, and without a mark that nothing stands
-/// behind: it tells nothing. The point of an abbreviation such as `LE.5000` must not become the number's.
-fn without_currency(western: &str) -> &str {
+/// A text apart from the words for a currency around it, from Excel's leading apostrophe, and from a mark that nothing stands behind: it
+/// tells nothing. The point of an abbreviation such as `LE.5000` must not become the number's. And the currency.
+fn apart(western: &str) -> (&str, Option<usize>) {
     let text = western.strip_prefix('\'').unwrap_or(western).trim();
-    let is_word = |part: &str| part.is_empty() || is_currency(part);
     let begins = |c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}' | '+');
     let (Some(begin), Some(last)) = (text.find(begins), text.rfind(|c: char| c.is_ascii_digit()))
     else {
-        return text;
+        return (text, None);
     };
-    let begin = if is_word(&text[..begin]) { begin } else { 0 };
-    let rest = &text[last + 1..];
-    let rest = rest.strip_prefix(['.', ',', '٫']).unwrap_or(rest);
-    let end = if is_word(rest.trim_start()) {
+    let (before, rest) = (&text[..begin], &text[last + 1..]);
+    let behind = rest
+        .strip_prefix(['.', ',', '٫'])
+        .unwrap_or(rest)
+        .trim_start();
+    let [first, second] = [before, behind].map(currency_of);
+    let is_word = |part: &str, currency: Option<usize>| part.is_empty() || currency.is_some();
+    let begin = if is_word(before, first) { begin } else { 0 };
+    let end = if is_word(behind, second) {
         last + 1
     } else {
         text.len()
     };
-    text.get(begin..end).unwrap_or(text)
+    (text.get(begin..end).unwrap_or(text), first.or(second))
+}
+
+/// What an amount is of, as a bit: the first where it says nothing, then the currencies; none of them where there is no amount.
+pub(super) fn money(text: &str) -> u32 {
+    let western = western_digits(text);
+    let (bare, currency) = apart(&western);
+    let is_amount = read_either_way(bare).iter().any(Option::is_some);
+    u32::from(is_amount) << currency.map_or(0, |at| at + 1)
+}
+
+/// Whether amounts of these kinds do not belong into one column: of two currencies, or of one from abroad beside some that name none.
+pub(super) fn are_mixed(moneys: u32) -> bool {
+    let (is_bare, named) = (moneys & 1 == 1, moneys >> 1);
+    named.count_ones() > 1 || is_bare && named >> ARAB_CURRENCIES > 0
 }
 
 /// The digits of a whole number without separators for thousands: one kind of them, between groups of three.

@@ -149,8 +149,9 @@ fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
 fn dialled(given: Given<'_>) -> Result<Dialled, Fault> {
     let faults = ["phone_not_text", "phone_fraction", "phone_rounded"];
     let shown = number::digits(given, faults)?;
-    let number = match shown.text.get(..4) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("tel:") => shown.text[4..].trim_start(),
+    // A link's `tel:`, and the `p:` of Facebook's lists of leads.
+    let number = match shown.text.split_once(':') {
+        Some(("tel" | "Tel" | "TEL" | "p" | "P", number)) => number.trim_start(),
         _ => &shown.text,
     };
     let mut dialled = single(number)?;

@@ -33,5 +33,5 @@ UPDATE attempts SET token = NULL, message = NULL WHERE invitation_id IN (SELECT 
 UPDATE sheets SET identity = x'' WHERE id IN (SELECT r.sheet_id FROM temp.purged p CROSS JOIN rows r ON r.content_id = p.id);
 
 CREATE TEMP TABLE kept AS SELECT count(*) AS kept
-FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id
-WHERE s.imported_ms < CUTOFF AND c.cells IS NOT NULL;
+FROM sheets s CROSS JOIN rows r ON r.sheet_id = s.id CROSS JOIN contents c ON c.id = r.content_id JOIN invitations i ON i.id = c.invitation_id
+WHERE s.imported_ms < CUTOFF AND i.status NOT IN ('created', 'rejected');

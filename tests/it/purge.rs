@@ -84,6 +84,10 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
     // The row is known again; what is said of its link is true.
     let told = "Created; its link was purged and is no longer kept here.";
     assert_eq!(world.export()[0]["error"], told);
+    // What a younger sheet holds too is kept for that, and waits for nobody.
+    let purge = world.line("purge --older-than 90d --yes --json");
+    let report = later(&world, purge).ends(0).json();
+    assert_eq!(pick(&report, ["rows", "tokens", "kept"]), json!([0, 0, 1]));
 }
 
 #[test]

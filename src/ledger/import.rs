@@ -34,7 +34,8 @@ pub struct Import<'l> {
     last_before: i64,
     last_content: i64,
     above: MetAbove,
-    changed: u64,
+    /// Rows that were created with other content and stay so.
+    left: u64,
 }
 
 impl Reader {
@@ -193,8 +194,8 @@ impl Ledger {
     ) -> Result<RunId> {
         self.write(|ledger| {
             let run = ledger.begin_run(sheet, source, started)?;
-            let changed = ledger.meet_again(run, decide)?;
-            ledger.note_changed(run, changed, started)?;
+            ledger.meet_again(run, decide)?;
+            ledger.hold_if_lost(run, started)?;
             Ok(run)
         })
     }
@@ -240,10 +241,10 @@ impl Ledger {
                 last_before: last,
                 last_content: last,
                 above: MetAbove::default(),
-                changed: 0,
+                left: 0,
             };
             fill(&mut import)?;
-            let changed = import.changed;
+            let left = import.left;
             if last == 0 {
                 db.script(KEY_INDEX)?;
             }
@@ -251,7 +252,8 @@ impl Ledger {
             if told_by.is_empty() {
                 db.run(BY_EMAIL, [sheet])?;
             }
-            ledger.note_changed(run, changed, started)?;
+            ledger.note_changed(run, left)?;
+            ledger.hold_if_lost(run, started)?;
             Ok(run)
         });
         // Should this fail, there is more memory in use.
@@ -275,9 +277,7 @@ impl Ledger {
     }
 
     /// At the end of an import, which may be of a time that was lost.
-    fn note_changed(&self, run: RunId, changed: u64, now: &Moment) -> Result<()> {
-        let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
-        self.db.run(note, (run, changed))?;
+    fn hold_if_lost(&self, run: RunId, now: &Moment) -> Result<()> {
         if self.assumes_sent {
             self.hold_lost(Some(run), now)?;
         }
@@ -337,8 +337,8 @@ impl Import<'_> {
                     db.run(ALIAS, (key, id))?;
                 }
                 meeting.content = self.content(row, Some(id), Some(invitation), None)?;
-                self.changed += u64::from(meeting.is_changed());
                 let plan = decide(Some(meeting.standing));
+                self.left += u64::from(meeting.is_left(plan));
                 let is_due = self.ledger.meet(&meeting, plan)?;
                 self.add_row(row, meeting.content, None, is_due)
             }

@@ -73,9 +73,9 @@ const OPEN_ROWS: &str = "
     ORDER BY r.row";
 
 impl Meeting {
-    /// Whether the invitation was created with another content.
-    pub(super) fn is_changed(&self) -> bool {
-        self.standing.status == Status::Created && !self.standing.same_content
+    /// Whether the invitation was created with another content, and stays as it is.
+    pub(super) fn is_left(&self, plan: Plan) -> bool {
+        plan == Plan::Skip && !self.standing.same_content
     }
 }
 
@@ -131,14 +131,21 @@ impl Ledger {
         Ok(is_due)
     }
 
-    /// Within a transaction, lets the rows of a run's sheet meet their invitations. Returns how many were created with another content.
-    pub fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<u64> {
-        let mut changed = 0;
+    /// Within a transaction, lets the rows of a run's sheet meet their invitations.
+    pub fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<()> {
+        let mut left = 0;
         for meeting in self.open_rows(run, None)? {
-            changed += u64::from(meeting.is_changed());
-            self.meet(&meeting, decide(Some(meeting.standing)))?;
+            let plan = decide(Some(meeting.standing));
+            left += u64::from(meeting.is_left(plan));
+            self.meet(&meeting, plan)?;
         }
-        Ok(changed)
+        self.note_changed(run, left)
+    }
+
+    /// Notes how many rows of a run were created with other content and left so.
+    pub(super) fn note_changed(&self, run: RunId, left: u64) -> Result<()> {
+        let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
+        self.db.run(note, (run, left))
     }
 
     /// Has a person's word, `event`, hold for rows of a run that have one of these statuses: for all of them or for those named.

@@ -190,7 +190,7 @@ pub struct RunSummary {
     pub stopped: Option<Stop>,
     pub rows: u64,
     pub counts: Counts,
-    /// Rows whose content changed after their invitation was created.
+    /// Rows whose content changed after their invitation was created, and which are not sent again.
     pub changed: u64,
     /// Rows that a person settled as created: the customer's link was in the answer that never came.
     pub without_token: u64,

@@ -244,5 +244,5 @@ pub fn import(
 /// Applies the plan to rows that are in the ledger already: the same table as for rows of a file.
 pub fn make_due(ledger: &Ledger, run: RunId, wishes: Wishes) -> Result<(), Error> {
     let decide = |standing| plan(standing, wishes);
-    ledger.write(|ledger| ledger.meet_again(run, &decide).map(drop))
+    ledger.write(|ledger| ledger.meet_again(run, &decide))
 }

@@ -100,10 +100,7 @@ fn who_was_purged_is_known_though_identity_and_content_change_at_once() {
     let renamed = Customer::new(0).name("Another spelling");
     world.file("customers.csv", sheet(&[renamed]));
     let again = later(&world, world.send("customers.csv")).ends(0).json();
-    assert_eq!(
-        (&again["changed"], &again["requests"]),
-        (&json!(1), &json!(0))
-    );
+    assert_eq!(pick(&again, ["changed", "requests"]), json!([1, 0]));
 }
 
 #[test]

@@ -450,7 +450,7 @@ fn one_signal_ends_the_wait_for_a_register_that_is_away() {
         run.signal(Signal::TERM);
         let began = std::time::Instant::now();
         let ended = run.wait().expect(4);
-        ended.complains_of("Interrupted while the team's register was waited for");
+        ended.complains_of("Interrupted before anything was sent.");
         assert!(began.elapsed().as_secs() < 10);
     }
 }

@@ -230,7 +230,7 @@ impl<'s> Flow<'s> {
         } else {
             let joining = register::join(self.settings, binding, Some(&mut ledger), patience);
             let Ok(joined) = self.stop.or_stop(joining).await else {
-                return Err(Error::of("interrupted.register", &[]));
+                return Err(Error::of("interrupted.unsent", &[]));
             };
             joined
         };

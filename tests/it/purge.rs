@@ -2,7 +2,7 @@
 
 #![cfg(debug_assertions)]
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Customer, Vlens, World, customers, pick, sheet};
 
@@ -24,6 +24,13 @@ fn after_a_run() -> World {
 fn later(world: &World, vlens: Vlens) -> Vlens {
     let clock = world.file("clock", (100_u64 * 86_400_000).to_string());
     vlens.env("VLENS_BATCH_TEST_CLOCK", clock)
+}
+
+/// Purged a hundred days later: rows, tokens, and what was kept.
+fn purged(world: &World) -> Value {
+    let purge = world.line("purge --older-than 90d --yes --json");
+    let report = later(world, purge).ends(0).json();
+    pick(&report, ["rows", "tokens", "kept"])
 }
 
 fn holds(world: &World, what: &str) -> Vec<String> {
@@ -57,13 +64,9 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
     let token = world.export()[0]["token"].as_str().unwrap().to_owned();
     let phone = Customer::new(0).phone;
     // What is younger stays.
-    let report = world.ran("purge --older-than 90d --yes", 0);
-    report.shows("0 rows");
+    world.ran("purge --older-than 90d --yes", 0).shows("0 rows");
     assert!(!holds(&world, NAME).is_empty() && !holds(&world, &token).is_empty());
-
-    let purge = world.line("purge --older-than 90d --yes --json");
-    let report = later(&world, purge).ends(0).json();
-    assert_eq!(pick(&report, ["rows", "tokens", "kept"]), json!([2, 2, 1]));
+    assert_eq!(purged(&world), json!([2, 2, 1]));
     for what in [NAME, &token, &phone, &phone[1..]] {
         assert_eq!(holds(&world, what), Vec::<String>::new(), "{what}");
     }
@@ -75,27 +78,23 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
         }
     }
     assert_eq!(world.statuses(), ["created", "created", "uncertain"]);
-
     let accepted = world.accepted();
     let again = later(&world, world.send("customers.csv")).ends(3).json();
-    let counts = pick(&again["counts"], ["already_created", "uncertain"]);
-    assert_eq!(counts, json!([2, 1]));
+    let counts = ["already_created", "uncertain"];
+    assert_eq!(pick(&again["counts"], counts), json!([2, 1]));
     assert_eq!(world.accepted(), accepted);
     // The row is known again; what is said of its link is true.
     let told = "Created; its link was purged and is no longer kept here.";
     assert_eq!(world.export()[0]["error"], told);
     // What a younger sheet holds too is kept for that, and waits for nobody.
-    let purge = world.line("purge --older-than 90d --yes --json");
-    let report = later(&world, purge).ends(0).json();
-    assert_eq!(pick(&report, ["rows", "tokens", "kept"]), json!([0, 0, 1]));
+    assert_eq!(purged(&world), json!([0, 0, 1]));
 }
 
 #[test]
 fn who_was_purged_is_known_though_identity_and_content_change_at_once() {
     let world = World::with_customers(1);
     world.sent("customers.csv", 0);
-    let purge = world.line("purge --older-than 90d --yes");
-    later(&world, purge).ends(0);
+    purged(&world);
     world.config("[identity]\ncolumns = [\"fullName\"]\n");
     let renamed = Customer::new(0).name("Another spelling");
     world.file("customers.csv", sheet(&[renamed]));

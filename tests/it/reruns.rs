@@ -99,14 +99,11 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     world.file("customers.csv", sheet(&rows));
     let summary = creates(&world, "customers.csv", 0, 2);
     assert_eq!(summary["changed"], 1);
-    let told = "1  row changed after its invitation was created (row 3)";
-    world.ran("status", 0).shows(told);
-    let row = &world.export()[1];
-    assert_eq!(
-        pick(row, ["status", "error_code"]),
-        json!(["created", "changed"])
-    );
-    assert!(row["token"].is_string(), "of what was created");
+    let status = world.ran("status", 0);
+    status.shows("1  row changed after its invitation was created (row 3)");
+    let told = pick(&world.export()[1], ["status", "error_code"]);
+    assert_eq!(told, json!(["created", "changed"]));
+    assert!(world.export()[1]["token"].is_string());
     let told = "This row's content is not what was sent last";
     for line in ["export", "status --row 3"] {
         world.ran(line, 0).shows(told).shows("--resend-changed");

@@ -165,7 +165,8 @@ impl Proposal {
                     other.column == pair.column && !closed.contains(&other.target)
                 };
                 let is_empty = pair.rank < 0.0 && other.rank > 0.0;
-                is_other && (is_empty || other.is_sure && pair.rank - other.rank < ALIKE)
+                let is_alike = pair.rank - other.rank < ALIKE || self.differ(pair, other);
+                is_other && (is_empty || other.is_sure && is_alike)
             };
             if !pairs.iter().any(is_doubt) {
                 self.columns[pair.column].target = Some(pair.target.clone());
@@ -182,6 +183,18 @@ impl Proposal {
                 column.candidates.push(pair.target);
             }
         }
+    }
+
+    /// Whether two columns that are named as one thing hold two, such as a customer's and a guarantor's under headers of groups.
+    fn differ(&self, one: &Pair, other: &Pair) -> bool {
+        let [this, that] = [one, other].map(|pair| &self.columns[pair.column].profile);
+        let is_field = one.rank < BY_KEY && matches!(one.target, Target::Field(_));
+        let are_filled = this.count.min(that.count) > 0;
+        is_field
+            && one.target == other.target
+            && are_filled
+            && !this.holds(that)
+            && !that.holds(this)
     }
 
     fn taken(&self) -> Vec<Target> {

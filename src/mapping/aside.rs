@@ -192,7 +192,8 @@ fn rests<'t>(text: &'t str, words: &'t [String]) -> impl Iterator<Item = &'t str
 /// Whether a folded text is one of these words, and what follows it no name.
 fn is_label(text: &str, words: &[String]) -> bool {
     rests(text, words).map(str::trim_start).any(|rest| {
-        rest.starts_with(|c: char| c == ':' || c.is_numeric())
+        rest.contains(':')
+            || rest.starts_with(char::is_numeric)
             || !rest.contains(char::is_alphabetic)
     })
 }

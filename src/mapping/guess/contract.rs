@@ -90,11 +90,7 @@ impl Naming {
         let (header, profile) = (column.header(), &column.profile);
         let concept = WORDS.concept(&Role::ContractType.names()[0])?;
         let pieces: Vec<Words> = all([header].into_iter().chain(parts(header)));
-        let is_one = |names: &[String]| {
-            let names = all(names);
-            let is_name = |words: &Words| names.iter().any(|name| name.joined == words.joined);
-            pieces.iter().any(is_name)
-        };
+        let is_one = |names: &[String]| pieces.iter().any(|words| words.say(&all(names)));
         if profile.is_filled && is_one(&concept.names) {
             return Some(Naming::Name);
         }

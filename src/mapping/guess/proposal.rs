@@ -382,7 +382,7 @@ fn name_place(header: &HeaderWords) -> Option<usize> {
 
 /// `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
 fn place_of(words: &Words) -> Option<usize> {
-    let is_one = |names: &[String]| all(names).iter().any(|name| name.sorted == words.sorted);
+    let is_one = |names: &[String]| words.say(&all(names));
     let is_of = |key| {
         WORDS
             .concept(key)

@@ -103,9 +103,10 @@ impl Evidence {
                 self.month_is_next |= matches!(behind, Some([1..=12, 13..=31]));
             }
             (Kind::Number { .. }, Cell::Text(text)) => {
-                self.thousands += usize::from(number::is_grouped(text::trim(text)));
+                let (is_grouped, money) = number::signs(text::trim(text));
+                self.thousands += usize::from(is_grouped);
                 self.fractions += usize::from(proof.is_some() && number::is_long(text));
-                self.moneys |= number::money(text::trim(text));
+                self.moneys |= money;
             }
             (Kind::Number { .. }, Cell::Number(_)) => self.moneys |= 1,
             _ => {}
@@ -119,7 +120,7 @@ impl Evidence {
         let is_swapped = is_seen && self.swappable + self.left_over >= NO_CHANCE;
         let is_year_day = self.day_is_next && !self.month_is_next;
         let are_mixed = number::are_mixed(self.moneys);
-        let names_money = |text| number::money(text::trim(text)) > 1;
+        let names_money = |text| number::signs(text::trim(text)).1 > 1;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
         match cell {
             Cell::Date(at) if is_swapped && at.day() != at.month() => {

@@ -132,11 +132,16 @@ pub(super) fn proved(text: &str) -> Option<DecimalMark> {
     }
 }
 
-/// Whether a text is read as thousands unless its column shows otherwise: `41,000`.
-pub(super) fn is_grouped(text: &str) -> bool {
+/// What a text tells of its column: whether it is read as thousands unless that shows otherwise (`41,000`), and what the amount is of, as a
+/// bit: the first where it says nothing, then the currencies; none of them where there is no amount.
+pub(super) fn signs(text: &str) -> (bool, u32) {
     let western = western_digits(text);
-    let (bare, _) = apart(&western);
-    bare.contains(',') && matches!(read_either_way(bare), [Some(one), Some(other)] if one != other)
+    let (bare, currency) = apart(&western);
+    let [one, other] = read_either_way(bare);
+    let is_amount = one.is_some() || other.is_some();
+    let is_grouped = bare.contains(',') && one.is_some() && other.is_some() && one != other;
+    let money = u32::from(is_amount) << currency.map_or(0, |at| at + 1);
+    (is_grouped, money)
 }
 
 /// Whether more digits stand before the comma than thousands that lost one have there.
@@ -201,14 +206,6 @@ fn apart(western: &str) -> (&str, Option<usize>) {
         text.len()
     };
     (text.get(begin..end).unwrap_or(text), first.or(second))
-}
-
-/// What an amount is of, as a bit: the first where it says nothing, then the currencies; none of them where there is no amount.
-pub(super) fn money(text: &str) -> u32 {
-    let western = western_digits(text);
-    let (bare, currency) = apart(&western);
-    let is_amount = read_either_way(bare).iter().any(Option::is_some);
-    u32::from(is_amount) << currency.map_or(0, |at| at + 1)
 }
 
 /// Whether amounts of these kinds do not belong into one column: of two currencies, or of one from abroad beside some that name none.

@@ -407,10 +407,14 @@ LANGUAGE sql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
     FROM tenants t WHERE t.base_url = the_url AND t.tenancy = the_tenancy
 $$;
 
--- By who owns the schema alone: a tenant's line and its limits.
+-- By who owns the schema alone: a tenant's line and its limits. One that is there in another spelling would be another memory.
 CREATE FUNCTION enter_tenant(the_url text, the_tenancy text, the_key_check bytea, second integer, minute integer, the_lease interval) RETURNS boolean
 LANGUAGE plpgsql SET search_path = vlens_batch, pg_temp AS $$
+DECLARE entered text;
 BEGIN
+    SELECT tenancy INTO entered FROM tenants
+    WHERE base_url = the_url AND tenancy <> the_tenancy AND lower(trim(tenancy)) = lower(trim(the_tenancy));
+    IF FOUND THEN RAISE EXCEPTION 'tenant % is entered as %', the_tenancy, entered; END IF;
     INSERT INTO tenants (base_url, tenancy, key_check, per_second, per_minute, lease, timeline, clock)
     VALUES (the_url, the_tenancy, the_key_check, second, minute, the_lease, timeline(), wall())
     ON CONFLICT (base_url, tenancy) DO UPDATE SET per_second = second, per_minute = minute WHERE tenants.key_check = the_key_check;

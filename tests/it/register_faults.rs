@@ -30,10 +30,16 @@ fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
     team.nobody_twice();
     let status = team.line("mona", "register status");
     status.env("VLENS_REGISTER_KEY_FILE", "none").ends(0);
-    let other = format!("{}\n", "ab".repeat(32));
-    team.world.file("other.key", other);
+    team.world.file("other.key", "ab".repeat(32));
     let other = team.run("mona").env("VLENS_REGISTER_KEY_FILE", "other.key");
     other.ends(5).complains_of("key file is not the team's");
+    // Nor is one tenant entered twice, by two who spell it differently.
+    let owner = team.postgres.url_of("owner", team.postgres.port());
+    let init = team
+        .line("owner", "register init")
+        .env("VLENS_REGISTER", owner);
+    let init = init.env("VLENS_TENANCY_NAME", "Sandbox ");
+    init.ends(5).complains_of("entered as sandbox");
     let url = "postgres://clerk:hunter2@127.0.0.1/x";
     team.world
         .config(&format!("[team]\nregister = \"{url}\"\n"));
@@ -418,16 +424,9 @@ fn the_servers_certificate_is_verified_and_a_role_without_rights_is_told() {
     by_name().ends(4).complains_of("certificate");
     let by_address = status("127.0.0.1", "require").env("VLENS_CA_FILE", "ca.pem");
     by_address.ends(4).complains_of("certificate");
-    for (change, told) in [
-        (
-            "REVOKE USAGE ON SCHEMA vlens_batch FROM clerk",
-            "GRANT USAGE",
-        ),
-        (
-            "ALTER DATABASE postgres SET synchronous_commit = off",
-            "synchronous_commit",
-        ),
-    ] {
+    let shut = "REVOKE USAGE ON SCHEMA vlens_batch FROM clerk";
+    let off = "ALTER DATABASE postgres SET synchronous_commit = off";
+    for (change, told) in [(shut, "GRANT USAGE"), (off, "synchronous_commit")] {
         team.sql(change);
         team.ran("mona", "register status", 5).complains_of(told);
     }

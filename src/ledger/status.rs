@@ -178,7 +178,7 @@ impl Ledger {
         })
     }
 
-    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all that would be sent, once. What its
+    /// Holds as uncertain everybody who may have been invited in a time that the ledger has lost: all but the created, once. What its
     /// files bring is held as they come, until none is left: then `number` is 0.
     pub(super) fn assume_sent(&mut self, number: i64, now: &Moment) -> Result<()> {
         const NOTE: &str = "
@@ -199,15 +199,15 @@ impl Ledger {
         self.lock.reset(held(&self.db)?, true)
     }
 
-    /// Holds within a transaction whoever would be sent, of all or of those of a run.
+    /// Holds within a transaction whoever would be sent, or could be by a word that was heard before, of all or of those of a run.
     pub(super) fn hold_lost(&self, run: Option<RunId>, now: &Moment) -> Result<()> {
-        const PENDING: &str = "
-            SELECT id FROM invitations WHERE status IN ('pending', 'failed') AND (?1 IS NULL OR id IN (
+        const UNSURE: &str = "
+            SELECT id FROM invitations WHERE status IN ('pending', 'failed', 'rejected') AND (?1 IS NULL OR id IN (
                 SELECT c.invitation_id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
                 WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)))";
         let why = Fault::of("sent_perhaps", &[]).to_string();
-        let pending: Vec<InvitationId> = self.db.values(PENDING, [run])?;
-        pending.into_iter().try_for_each(|id| {
+        let unsure: Vec<InvitationId> = self.db.values(UNSURE, [run])?;
+        unsure.into_iter().try_for_each(|id| {
             self.note_decision(id, Event::AssumedSent, Some(&why), now)?;
             self.set_status(id, Status::Uncertain, None)
         })

@@ -23,7 +23,6 @@ pub use import::{Asked, InboxFile, MetAbove, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, beside, check_file_system};
-pub use purge::PurgeReport;
 pub use reader::{Reader, refuse_loss};
 pub use status::DueRow;
 pub use values::{AttemptId, Event, InvitationId};

@@ -6,19 +6,10 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::Timestamp;
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PurgeReport {
-    /// Rows whose cells are gone.
-    pub rows: u64,
-    /// Session tokens that are gone.
-    pub tokens: u64,
-    /// Rows older than the cutoff that were kept, since they are not finished: pending, failed or uncertain.
-    pub kept: u64,
-}
-
 impl Ledger {
-    /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`.
-    pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<PurgeReport> {
+    /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`. Returns how many rows and session
+    /// tokens are gone, and how many rows as old were kept, since they are pending, failed or uncertain.
+    pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<(u64, u64, u64)> {
         let purge = include_str!("purge.sql").replace("CUTOFF", &cutoff.0.to_string());
         self.db.script("PRAGMA secure_delete = ON")?;
         let report = self.write(|ledger| {
@@ -33,8 +24,7 @@ impl Ledger {
         self.cut_log()?;
         self.db.script("PRAGMA secure_delete = FAST")?;
         self.watch = Watch::new(self.path());
-        let (rows, tokens, kept) = report.unwrap_or_default();
-        Ok(PurgeReport { rows, tokens, kept })
+        Ok(report.unwrap_or_default())
     }
 
     fn cut_log(&self) -> Result<()> {

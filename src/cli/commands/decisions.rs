@@ -92,9 +92,8 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
     }
     let wait = args.wait.then(StopSignal::default);
     let mut ledger = open_ledger(&path, settings, "purge", wait.as_ref(), None)?;
-    let purged = ledger.purge_older_than(cutoff)?;
+    let (rows, tokens, kept) = ledger.purge_older_than(cutoff)?;
     ledger.finish()?;
-    let (rows, tokens, kept) = (purged.rows, purged.tokens, purged.kept);
     let document = json!({ "older_than": cutoff, "rows": rows, "tokens": tokens, "kept": kept });
     output.show(&document, texts::PURGED, Value::Null)
 }

@@ -113,11 +113,12 @@ impl Reader {
         place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
         let unfinished = beside(&to, UNFINISHED);
-        place::remove(&unfinished, &["", "-journal", "-wal", "-shm"])?;
+        let clear = || place::remove(&unfinished, &["", "-journal", "-wal", "-shm"]);
+        clear()?;
         let file = place::open_private(&unfinished)?;
         let copied = self.copy_to(&unfinished, &to, now).inspect_err(|_| {
             // What there is of it is of no use to anybody.
-            let _ = fs::remove_file(&unfinished);
+            let _ = clear();
         })?;
         let synced = file.sync_all();
         synced.map_err(|error| place::io_failure(&to, &error))?;

@@ -275,7 +275,8 @@ impl Output {
         let message = format!("{color}{word}{plain} {message}");
         match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
             // One line, for whoever gets it by mail.
-            (_, Some(hint)) if self.quiet => format!("{message} {hint}"),
+            (_, Some(hint)) if self.quiet && message.ends_with('.') => format!("{message} {hint}"),
+            (_, Some(hint)) if self.quiet => format!("{message}; {hint}"),
             (Some(excerpt), _) if is_styled => excerpt.clone(),
             (Some(excerpt), _) if !self.quiet => console::strip_ansi_codes(excerpt).into_owned(),
             (_, Some(hint)) => format!("{message}\n  {hint}"),

@@ -23,7 +23,9 @@ impl Api {
         let login = async {
             let Credentials { username, password } =
                 self.credentials.as_ref().ok_or_else(no_credentials)?;
-            self.call(self.client.login(username, password)).await
+            let answer = self.call(self.client.login(username, password)).await;
+            // Who has said stop meanwhile is told nothing else.
+            self.stop.or_stop(async { answer }).await?
         };
         let admin = login
             .await

@@ -80,9 +80,10 @@ fn a_signal_while_rows_go_on_paper_leaves_no_trace() {
 
 #[test]
 fn the_first_signal_ends_what_only_waits() {
-    let world = World::with_server();
-    for (line, code) in [("sandbox --json", 0), ("run - --json", 4)] {
-        let waiting = world.line(line).after_shell("mkfifo never; exec 0<>never");
+    let world = World::with("--latency 500");
+    for (line, code) in [("sandbox", 0), ("run -", 4), ("doctor", 4)] {
+        let waiting = world.line(&format!("{line} --json"));
+        let waiting = waiting.after_shell("mkfifo never; exec 0<>never");
         let mut run = waiting.start();
         let watches = run.watches(Signal::TERM);
         run.until("its watch", watches);

@@ -45,8 +45,8 @@ fn ago() -> String {
     format!("max({NOW} - a.closed_ms, 0, iif(p.boot_id NOT IN ('', ?3) AND ?3 <> '', ?2, 0))")
 }
 
-/// How long a process worked, which its run adds up.
-const END: &str = "UPDATE processes SET seconds = ?2 WHERE id = ?1";
+/// How many milliseconds a process worked, which its run adds up.
+const END: &str = "UPDATE processes SET seconds = ?2 / 1000.0 WHERE id = ?1";
 
 impl Ledger {
     /// Records a request, within a transaction; it may leave once that is committed. Refused, and nothing recorded, if this process is
@@ -173,23 +173,23 @@ impl Ledger {
 
     /// Ends the work of a process that sent nothing for a run.
     pub fn finish(self) -> Result<()> {
-        self.set(END, (self.process, 0.0))?;
+        self.set(END, (self.process, 0))?;
         self.lock.sync()
     }
 
-    /// Ends the work of this process on a run, `seconds` after it began.
+    /// Ends the work of this process on a run.
     pub fn finish_run(
         &mut self,
         run: RunId,
         stopped: Option<Stop>,
         reason: Option<&str>,
         finished: &Moment,
-        seconds: f64,
     ) -> Result<()> {
         const FINISH: &str =
             "UPDATE runs SET finished_ms = ?2, stopped = ?3, reason = ?4 WHERE id = ?1";
+        let worked_ms = finished.uptime_ms - self.since.uptime_ms;
         self.write(|ledger| {
-            ledger.db.run(END, (self.process, seconds))?;
+            ledger.db.run(END, (self.process, worked_ms))?;
             ledger.db.run(FINISH, (run, finished.at, stopped, reason))
         })?;
         self.lock.sync()

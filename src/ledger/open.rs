@@ -52,7 +52,7 @@ pub struct Ledger {
     pub(super) process: i64,
     /// What is imported may have been sent in a time that was lost.
     pub(super) assumes_sent: bool,
-    since: Moment,
+    pub(super) since: Moment,
     pub(super) watch: Watch,
     /// Uptime at the last intent, and when the log was last written back.
     pub(super) opened_ms: Cell<i64>,

@@ -51,6 +51,7 @@ fn who_waits_comes_after_the_first_ends_or_is_killed_and_repeats_nothing() {
         if is_killed {
             sender.kill();
         } else {
+            std::thread::sleep(std::time::Duration::from_secs(2));
             sender.thaw();
             sender.wait().expect(0);
         }
@@ -62,6 +63,7 @@ fn who_waits_comes_after_the_first_ends_or_is_killed_and_repeats_nothing() {
         if !is_killed {
             assert_eq!(ended.json()["counts"]["already_created"], 400);
             assert_eq!(ended.json()["requests"], 0);
+            assert!(ended.json()["seconds"].as_f64() < Some(2.0), "{ended}");
         }
         world.check_invariants(&Promise::default());
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -147,7 +147,6 @@ struct Flow<'s> {
     /// The ledger.
     path: PathBuf,
     stop: Arc<StopSignal>,
-    started: Instant,
     /// Where the results are for a file of their own, and not for stdout.
     results: Option<&'s RefCell<Results>>,
 }
@@ -166,7 +165,6 @@ impl<'s> Flow<'s> {
             command,
             path: settings.ledger(args.sandbox)?,
             stop: watch_signals(settings.output, Some(sending.timeout)),
-            started: Instant::now(),
             sending,
             results: None,
         })
@@ -367,9 +365,7 @@ impl<'s> Flow<'s> {
             None => self.send(begun, &watch, start).await?,
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
-        let seconds = self.started.elapsed().as_secs_f64();
-        let now = clock::moment();
-        ledger.finish_run(run, stopped, reason.as_deref(), &now, seconds)?;
+        ledger.finish_run(run, stopped, reason.as_deref(), &clock::moment())?;
         let summary = self.opened()?.summary(run)?;
         drop(ledger);
         Ok((summary, watch))

@@ -198,8 +198,8 @@ fn a_part_of_a_name_that_a_later_row_lacks_or_has_leaves_no_double_blank() {
 fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
     let world = World::new();
     world.file("customers.csv", "Mobile,Name\n01012345678,Mona Adel\n");
-    let ended = world.ran("init customers.csv", 5);
-    ended.complains_of("vlens-batch init customers.csv --contract-type ID --force");
+    let ended = world.ran("init customers.csv --ledger x.db", 5);
+    ended.complains_of("vlens-batch init customers.csv --ledger x.db --contract-type ID --force");
     wrote(&world, "\ntypes = []\n");
     wrote(&world, "# [fields.414]\n# fullName = \"Name\"");
     for more in ["", " --contract-type 414"] {

@@ -38,6 +38,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let mut bare = Settings {
         config_path: Some(config.clone()),
         is_config_named: global.config.is_some(),
+        ledger: global.ledger.clone(),
         ..Settings::default()
     };
     // As far as what holds so far can be read: it may be what is to be replaced.

@@ -84,7 +84,7 @@ impl Settings {
         };
         let file = format!("{part}_FILE");
         if let Some(path) = path_variable(&file).filter(|_| member.is_some()) {
-            let place = format!("{} (named by {file})", path.display());
+            let place = named_by(&path, &file);
             return Ok(Some((Held::File(path), place)));
         }
         let here = self.config_path.as_ref().map(|path| (&self.config, path));
@@ -103,10 +103,7 @@ impl Settings {
                 return (Held::Here(Secret::new(text)), config.display().to_string());
             };
             let path = folder_of(config).join(text);
-            // The file is not shown where it is not there: somebody may have written the secret itself.
-            let shown = path.exists().then(|| path.display().to_string());
-            let shown = shown.as_deref().unwrap_or("The file");
-            let place = format!("{shown} (named by {member} in {})", config.display());
+            let place = named_by(&path, &format!("{member} in {}", config.display()));
             (Held::File(path), place)
         }))
     }
@@ -154,10 +151,8 @@ impl Settings {
         let Some(url) = url else {
             return Ok(None);
         };
-        let password = path_variable(REGISTER_PASSWORD_FILE).map(|path| {
-            let named = format!("{} (named by {REGISTER_PASSWORD_FILE})", path.display());
-            read_secret(&path, &named)
-        });
+        let password = path_variable(REGISTER_PASSWORD_FILE)
+            .map(|path| read_secret(&path, &named_by(&path, REGISTER_PASSWORD_FILE)));
         let place = Place {
             url,
             password: password.transpose()?,
@@ -166,6 +161,20 @@ impl Settings {
         };
         Ok(Some((place, path_variable(REGISTER_KEY_FILE))))
     }
+}
+
+/// A file that is to hold a secret, for people; not shown where it is not there: somebody may have written the secret itself.
+fn named_by(path: &Path, what: &str) -> String {
+    let shown = path.exists().then(|| path.display().to_string());
+    format!(
+        "{} (named by {what})",
+        shown.as_deref().unwrap_or("The file")
+    )
+}
+
+/// The content of the file that the key of the team's register is in.
+pub fn team_key(path: &Path) -> Result<Secret, Error> {
+    read_secret(path, &named_by(path, REGISTER_KEY_FILE))
 }
 
 /// The content of a file that holds nothing but a secret; `named` says for people which.

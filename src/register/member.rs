@@ -1,6 +1,5 @@
 //! Who speaks to the register: a process of the team, as it says on every connection; and the team's key.
 
-use std::io;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -11,7 +10,7 @@ use sha2::Sha256;
 
 use crate::error::{Error, Result};
 use crate::mapping::names::comparable;
-use crate::model::{Binding, Customer, CustomerKey};
+use crate::model::{Binding, Customer, CustomerKey, Secret};
 
 /// Names a request before the register has heard of it.
 pub type AttemptId = [u8; 16];
@@ -71,11 +70,10 @@ impl TeamKey {
     }
 
     /// Of the file that the team shares, by the text in it.
-    pub fn read(path: &Path, text: io::Result<String>) -> Result<TeamKey> {
-        let unusable = |what: &str| Error::of("register_key_unusable", &[&path.display(), &what]);
-        let text = text.map_err(|error| unusable(&format!("cannot be read ({error})")))?;
-        let key = from_hex(text.trim()).ok_or_else(|| unusable("holds no key"))?;
-        Ok(TeamKey::of(key))
+    pub fn read(path: &Path, text: &Secret) -> Result<TeamKey> {
+        let key = from_hex(text.expose().trim());
+        let unusable = || Error::of("register_key_unusable", &[&path.display()]);
+        key.map(TeamKey::of).ok_or_else(unusable)
     }
 
     /// Makes one, in a file that must not be there yet.

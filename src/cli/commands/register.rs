@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::ledger::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{Part, missing};
-use crate::cli::files::read_text;
+use crate::cli::credentials::{Part, missing, team_key};
 use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
@@ -55,7 +54,7 @@ pub async fn join(
 
 fn key(file: Option<PathBuf>) -> Result<TeamKey, Error> {
     let file = file.ok_or_else(|| Error::of("register_not_set.key", &[]))?;
-    TeamKey::read(&file, read_text(&file))
+    TeamKey::read(&file, &team_key(&file)?)
 }
 
 fn party(

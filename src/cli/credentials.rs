@@ -15,7 +15,7 @@ use crate::vlens::BaseUrl;
 
 const REGISTER: &str = "VLENS_REGISTER";
 const REGISTER_PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
-const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
+pub const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
 
 /// What it takes to be let in.
 pub struct Account {
@@ -164,7 +164,7 @@ impl Settings {
 }
 
 /// A file that is to hold a secret, for people; not shown where it is not there: somebody may have written the secret itself.
-fn named_by(path: &Path, what: &str) -> String {
+pub fn named_by(path: &Path, what: &str) -> String {
     let shown = path.exists().then(|| path.display().to_string());
     format!(
         "{} (named by {what})",
@@ -172,13 +172,8 @@ fn named_by(path: &Path, what: &str) -> String {
     )
 }
 
-/// The content of the file that the key of the team's register is in.
-pub fn team_key(path: &Path) -> Result<Secret, Error> {
-    read_secret(path, &named_by(path, REGISTER_KEY_FILE))
-}
-
 /// The content of a file that holds nothing but a secret; `named` says for people which.
-fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
+pub fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
     let text = read_text(path);
     let text = text.map_err(|error| Error::of("secret_file_unreadable", &[&named, &error]))?;
     match text.trim_end_matches(['\r', '\n']) {

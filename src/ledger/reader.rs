@@ -116,10 +116,9 @@ impl Reader {
         let clear = || place::remove(&unfinished, &["", "-journal", "-wal", "-shm"]);
         clear()?;
         let file = place::open_private(&unfinished)?;
-        let copied = self.copy_to(&unfinished, &to, now).inspect_err(|_| {
-            // What there is of it is of no use to anybody.
-            let _ = clear();
-        })?;
+        // What there is of one that fails is of no use to anybody.
+        let copied = self.copy_to(&unfinished, &to, now);
+        let copied = copied.inspect_err(|_| drop(clear()))?;
         let synced = file.sync_all();
         synced.map_err(|error| place::io_failure(&to, &error))?;
         place::publish(&unfinished, &to)?;

@@ -89,9 +89,8 @@ pub async fn doctor(
     let Some(gravest) = kinds.into_iter().min() else {
         return Ok(None);
     };
-    let failed = findings
-        .iter()
-        .filter(|found| found.level == Level::Failure);
+    let all = findings.iter();
+    let failed = all.filter(|found| found.level == Level::Failure);
     let failed: Vec<&str> = failed.map(|found| found.check).collect();
     let message = format!("Not ready to run; failed: {}.", failed.join(", "));
     Err(Error::new(gravest, "not_ready", message))
@@ -102,10 +101,8 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let base_url = settings.base_url(allow_insecure_http);
     chart.note("config", Ok(config(settings)));
     let address = |url: &BaseUrl| Finding::of("address", &[&url.as_str()]);
-    chart.note(
-        "address",
-        base_url.as_ref().map(address).map_err(Error::clone),
-    );
+    let address = base_url.as_ref().map(address).map_err(Error::clone);
+    chart.note("address", address);
     chart.note("tenant", tenant(settings));
     chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
@@ -114,10 +111,8 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         _ => Finding::of("authority", &[]),
     });
     chart.note("authority", authorities);
-    let (sending, needs_login) = (
-        settings.sending(&SendArgs::default()),
-        settings.needs_login(),
-    );
+    let sending = settings.sending(&SendArgs::default());
+    let needs_login = settings.needs_login();
     let target = Target::of(settings, &sending, allow_insecure_http, needs_login);
     let wanted = target.as_ref().ok().map(|target| &target.binding);
     let is_sound = examine_ledger(settings, wanted, chart);

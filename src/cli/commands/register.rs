@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ledger::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{Part, missing, team_key};
+use crate::cli::credentials::{Part, REGISTER_KEY_FILE, missing, named_by, read_secret};
 use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
@@ -54,7 +54,8 @@ pub async fn join(
 
 fn key(file: Option<PathBuf>) -> Result<TeamKey, Error> {
     let file = file.ok_or_else(|| Error::of("register_not_set.key", &[]))?;
-    TeamKey::read(&file, &team_key(&file)?)
+    let text = read_secret(&file, &named_by(&file, REGISTER_KEY_FILE))?;
+    TeamKey::read(&file, &text)
 }
 
 fn party(

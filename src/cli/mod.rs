@@ -15,7 +15,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::clock;
 use crate::error::{Ended, Error, Kind};
 use args::{Cli, Command, Global};
 use output::{Output, wrong_usage};
@@ -66,7 +65,7 @@ fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path
     let settings = Settings::find(global, sheet).ok();
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
     let metrics = Metrics::open(path, tenant.as_deref());
-    if let Err(error) = metrics.note_exit(kind.exit_code(), clock::now()) {
+    if let Err(error) = metrics.note(Some(kind.exit_code())) {
         log::warn!("{error}");
     }
 }

@@ -246,12 +246,14 @@ impl Metrics {
         )
     }
 
-    /// Notes that a command ended before its run could begin (a broken config, say): all else stays as the last run left it.
-    pub fn note_exit(&self, exit_code: u8, at: Timestamp) -> Result<(), Error> {
-        let kept = self.before.lines();
-        let kept = kept.filter(|line| !line.contains(EXIT_CODE) && !line.contains(LAST_END));
+    /// Notes that a run is about to begin, or that its command ended before it could (a broken config, say): all else stays as the last
+    /// run left it.
+    pub fn note(&self, exit_code: Option<u8>) -> Result<(), Error> {
+        let last_end = exit_code.map(|_| clock::now().0.div_euclid(1000));
+        let kept = self.before.lines().filter(|line| {
+            !line.contains(EXIT_CODE) && (last_end.is_none() || !line.contains(LAST_END))
+        });
         let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
-        let last_end = at.0.div_euclid(1000);
         self.replace(
             &kept,
             json!({ "last_end": last_end, "exit_code": exit_code }),

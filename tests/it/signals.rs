@@ -83,8 +83,7 @@ fn the_first_signal_ends_what_only_waits() {
     let world = World::with("--latency 500");
     for (line, code) in [("sandbox", 0), ("run -", 4), ("doctor", 4)] {
         let waiting = world.line(&format!("{line} --json"));
-        let waiting = waiting.after_shell("mkfifo never; exec 0<>never");
-        let mut run = waiting.start();
+        let mut run = waiting.after_shell("mkfifo never; exec 0<>never").start();
         let watches = run.watches(Signal::TERM);
         run.until("its watch", watches);
         run.signal(Signal::TERM);

@@ -218,11 +218,13 @@ fn metrics_have_the_promised_names_and_the_last_success_outlives_a_failure() {
     assert!(after_failure.contains("vlens_batch_exit_code{tenant=\"sandbox\"} 3\n"));
     assert_eq!(success(&after_failure), success(&after_success));
     assert_eq!(success(&after_failure).len(), 1);
-    // A run under way, and one that was killed, has no exit code, and all else as it was.
+    // A run under way, and one that was killed, has no exit code, and all else as it was; before anybody is sent as well.
     world.phones("hangs.csv", ["+201555000600"]);
     let accepted = world.accepted().len();
-    let run = world.send("hangs.csv --metrics-file vlens.prom");
-    world.begun(run, accepted).kill();
+    let run = || world.send("hangs.csv --metrics-file vlens.prom");
+    run().env("VLENS_BATCH_FAILPOINT", "before_imported").run();
+    assert!(!world.read("vlens.prom").contains("exit_code"));
+    world.begun(run(), accepted).kill();
     let killed = world.read("vlens.prom");
     assert!(
         !killed.contains("exit_code") && killed.contains("last_end"),

@@ -19,7 +19,7 @@ use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::output;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{caught, watch_signals};
-use crate::cli::watch::Watch;
+use crate::cli::watch::{Metrics, Watch};
 use crate::clock;
 use crate::error::{Ended, Error, Kind};
 use crate::input::Input;
@@ -223,6 +223,10 @@ impl<'s> Flow<'s> {
     async fn begin(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Begun, Error> {
         let patience = (!self.args.wait).then_some(PATIENCE);
         let binding = &target.binding;
+        if let Some(path) = &self.args.metrics_file {
+            // Whoever is killed before he sends leaves a trace too. Whether it can be left is told later.
+            let _ = Metrics::open(path, Some(&binding.tenancy_name)).note(None);
+        }
         let register = if self.args.sandbox {
             Ok(None)
         } else {
@@ -311,10 +315,7 @@ impl<'s> Flow<'s> {
         if let (Some(notifier), Some(started)) = (notifier, started) {
             // In this order, whatever became of the first.
             let _ = started.await;
-            let told = ran
-                .as_ref()
-                .map(|(summary, ended, _)| (summary, ended.as_ref()));
-            let (path, document) = end_notice(told);
+            let (path, document) = end_notice(&ran);
             notifier.tell(path, Some(document)).await;
         }
         let (summary, ended, watch) = ran?;
@@ -476,11 +477,11 @@ impl<'s> Flow<'s> {
 }
 
 /// Where it is told how a run ended, and how, without a file's name: neither its source nor a path, and no words that may hold one.
-fn end_notice(ran: Result<(&RunSummary, Option<&Error>), &Error>) -> (&'static str, String) {
+fn end_notice<W>(ran: &Result<(RunSummary, Option<Error>, W), Error>) -> (&'static str, String) {
     let (path, mut document) = match ran {
-        Ok((run, None)) => ("", json!(run)),
-        Ok((run, Some(error))) if error.kind == Kind::NeedsPerson => ("", json!(run)),
-        Ok((run, Some(_))) => ("/fail", json!(run)),
+        Ok((run, None, _)) => ("", json!(run)),
+        Ok((run, Some(error), _)) if error.kind == Kind::NeedsPerson => ("", json!(run)),
+        Ok((run, Some(_), _)) => ("/fail", json!(run)),
         Err(error) => ("/fail", json!({ "error": { "code": error.code } })),
     };
     if let Some(members) = document.as_object_mut() {

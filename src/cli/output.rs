@@ -171,18 +171,25 @@ impl Output {
 
     /// Tells a person something on stderr, unless all is to be quiet.
     pub fn say(self, text: &str) {
+        self.say_at(Level::Info, text);
+    }
+
+    fn say_at(self, level: Level, text: &str) {
         match self.log_format {
             _ if self.quiet => {}
-            LogFormat::Json => log::info!("{text}"),
+            LogFormat::Json => log::log!(level, "{text}"),
             LogFormat::Text => write(text),
         }
     }
 
+    pub fn warn(self, text: &str) {
+        self.say_at(Level::Warn, &format!("warning: {text}"));
+    }
+
     /// Warns of what a person should look at in how a sheet was read.
-    pub fn warn<'n>(self, notes: impl IntoIterator<Item = &'n Note>) {
-        for note in notes.into_iter().filter(|note| note.is_doubt()) {
-            self.say(&format!("warning: {note}"));
-        }
+    pub fn warn_of_doubts<'n>(self, notes: impl IntoIterator<Item = &'n Note>) {
+        let doubts = notes.into_iter().filter(|note| note.is_doubt());
+        doubts.for_each(|note| self.warn(&note.to_string()));
     }
 
     /// Whether the end of a run is told by a log line; else by a line for people.
@@ -266,13 +273,9 @@ impl Output {
             Level::Error => ("error:", "\u{1b}[1;31m"),
             _ => ("warning:", "\u{1b}[1;33m"),
         };
-        let message = printable(&error.message);
-        let (color, plain) = if is_styled {
-            (color, "\u{1b}[0m")
-        } else {
-            ("", "")
-        };
-        let message = format!("{color}{word}{plain} {message}");
+        let styled = is_styled.then(|| format!("{color}{word}\u{1b}[0m"));
+        let word = styled.as_deref().unwrap_or(word);
+        let message = format!("{word} {}", printable(&error.message));
         match (&error.excerpt, error.hint.as_deref().map(printable_lines)) {
             // One line, for whoever gets it by mail.
             (_, Some(hint)) if self.quiet && message.ends_with('.') => format!("{message} {hint}"),

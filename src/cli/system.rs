@@ -142,7 +142,7 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
         }
         if let Some(timeout) = timeout {
             let most = timeout.as_secs();
-            output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves those rows uncertain."));
+            output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves what is under way uncertain."));
         }
         stopped.stop(StopReason::of(Stop::Signal, None));
         if signals.recv().await.is_some() {

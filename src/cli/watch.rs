@@ -142,10 +142,8 @@ impl Watch {
     fn write_metrics(&self, exit_code: Option<u8>) {
         let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = self.started.elapsed().as_secs_f64();
-        let metrics = self.metrics.as_ref();
-        let written = metrics.map(|it| it.write(&tally, seconds, clock::now(), exit_code));
-        if let Some(Err(error)) = written {
-            log::warn!("{error}");
+        if let Some(metrics) = &self.metrics {
+            metrics.write(&tally, seconds, clock::now(), exit_code);
         }
     }
 
@@ -219,13 +217,7 @@ impl Metrics {
     }
 
     /// A run that is under way has no exit code yet: one that is killed leaves it out for good.
-    fn write(
-        &self,
-        tally: &Tally,
-        seconds: f64,
-        at: Timestamp,
-        exit_code: Option<u8>,
-    ) -> Result<(), Error> {
+    fn write(&self, tally: &Tally, seconds: f64, at: Timestamp, exit_code: Option<u8>) {
         let ended = exit_code.map(|_| at.0.div_euclid(1000));
         let succeeded = ended.filter(|_| exit_code == Some(0));
         let earlier = |name: &str| {
@@ -243,12 +235,12 @@ impl Metrics {
                 "last_end": ended.or_else(|| earlier(LAST_END)),
                 "exit_code": exit_code,
             }),
-        )
+        );
     }
 
     /// Notes that a run is about to begin, or that its command ended before it could (a broken config, say): all else stays as the last
     /// run left it.
-    pub fn note(&self, exit_code: Option<u8>) -> Result<(), Error> {
+    pub fn note(&self, exit_code: Option<u8>) {
         let last_end = exit_code.map(|_| clock::now().0.div_euclid(1000));
         let kept = self.before.lines().filter(|line| {
             !line.contains(EXIT_CODE) && (last_end.is_none() || !line.contains(LAST_END))
@@ -257,13 +249,15 @@ impl Metrics {
         self.replace(
             &kept,
             json!({ "last_end": last_end, "exit_code": exit_code }),
-        )
+        );
     }
 
     /// The collector is another user.
-    fn replace(&self, kept: &str, mut values: Value) -> Result<(), Error> {
+    fn replace(&self, kept: &str, mut values: Value) {
         values["tenant"] = format!("tenant=\"{}\"", self.tenant).into();
         let text = kept.to_owned() + &rendered(include_str!("metrics.txt"), values);
-        write_bytes(&self.path, Readers::Everyone, text.as_bytes())
+        if let Err(error) = write_bytes(&self.path, Readers::Everyone, text.as_bytes()) {
+            log::warn!("{error}");
+        }
     }
 }

@@ -125,10 +125,10 @@ fn who_names_no_tenant_gets_the_one_ledger_there_is_or_a_list() {
 #[test]
 fn a_ledger_in_a_synced_folder_is_warned_of_by_run_too() {
     let world = World::with_server();
-    let sheet = "'OneDrive - Acme/customers.csv'";
-    world.customers(sheet.trim_matches('\''), 1);
+    world.customers("OneDrive - Acme/customers.csv", 1);
+    let sheet = "'OneDrive - Acme/customers.csv' --log-format json";
     let warned = world.sent(&format!("{sheet} --ledger 'OneDrive - Acme/x.db'"), 0);
-    warned.complains_of("OneDrive");
+    warned.complains_of("WARN\",\"message\":\"warning: The ledger lies");
     world.sent(sheet, 0).hides("OneDrive,");
 }
 

@@ -83,9 +83,8 @@ pub async fn doctor(
         }
     }
     let Chart { findings, kinds } = chart;
-    let document = doctor_json(&findings);
     let output = global.output;
-    output.show(&document, texts::DOCTOR, Value::Null)?;
+    output.show(&doctor_json(&findings), texts::DOCTOR, Value::Null)?;
     let Some(gravest) = kinds.into_iter().min() else {
         return Ok(None);
     };

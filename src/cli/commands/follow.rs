@@ -28,7 +28,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     };
     let input = input(&args.file)?;
     let mut source = Source::open_or_lines(&input, &options)?;
-    settings.output.warn(&source.notes);
+    settings.output.warn_of_doubts(&source.notes);
     let columns = source.columns.clone();
     let next = || source.next_row();
     let portal = Portal::find(&config, &columns, &input.name(), &again, next)?;

@@ -133,8 +133,8 @@ pub fn prepare_place(path: &Path, settings: &Settings) -> Result<(), Error> {
         })?;
     }
     if let Some(lies) = check_file_system(path, false)?.hazard {
-        let warning = format!("warning: The ledger lies {lies}. {KEEP_IT_HERE}");
-        settings.output.say(&warning);
+        let warning = format!("The ledger lies {lies}. {KEEP_IT_HERE}");
+        settings.output.warn(&warning);
     }
     Ok(())
 }

@@ -180,7 +180,7 @@ impl<'s> Flow<'s> {
         let input = read.map_err(|_| Error::of("internal_error", &[]))??;
         let sheet = open_sheet(&input, self.settings, &args.read)?;
         let notes = sheet.source.notes.iter().chain(&sheet.mapping.notes);
-        self.settings.output.warn(notes);
+        self.settings.output.warn_of_doubts(notes);
         let target = self.target(self.settings.needs_login()).await?;
         Ok((input, sheet, target))
     }
@@ -224,8 +224,8 @@ impl<'s> Flow<'s> {
         let patience = (!self.args.wait).then_some(PATIENCE);
         let binding = &target.binding;
         if let Some(path) = &self.args.metrics_file {
-            // Whoever is killed before he sends leaves a trace too. Whether it can be left is told later.
-            let _ = Metrics::open(path, Some(&binding.tenancy_name)).note(None);
+            // Whoever is killed before he sends leaves a trace too.
+            Metrics::open(path, Some(&binding.tenancy_name)).note(None);
         }
         let register = if self.args.sandbox {
             Ok(None)

@@ -91,17 +91,16 @@ impl Mapping {
     fn label(&self, row: &Row, filled: Vec<(usize, &Cell)>) -> Option<Aside> {
         let (mut texts, mut others, mut sums, mut spanned) = (Vec::new(), 0, 0, 1);
         for (at, cell) in filled {
+            let is_sum = self.is_sum(at, cell);
             match cell {
-                Cell::Text(text)
-                    if text.chars().any(char::is_alphabetic) && !self.is_sum(at, cell) =>
-                {
+                Cell::Text(text) if !is_sum && text.chars().any(char::is_alphabetic) => {
                     let text = text.trim_start_matches(|c: char| !c.is_alphanumeric());
                     texts.push((at, fold_value(text.trim())));
                 }
                 Cell::Merged { beside: true } => spanned += 1,
                 _ => {
                     others += 1;
-                    sums += usize::from(self.is_sum(at, cell));
+                    sums += usize::from(is_sum);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use strum::Display;
 
 use super::names::{fold, fold_choice};
@@ -25,8 +25,7 @@ pub(crate) struct Words {
     pub yes: HashSet<String>,
     pub no: HashSet<String>,
     pub months: Vec<Vec<String>>,
-    #[serde(deserialize_with = "folded")]
-    pub currencies: HashMap<String, usize>,
+    pub currencies: Vec<HashSet<String>>,
     pub totals: Vec<String>,
     pub sections: Vec<String>,
     pub ends: Vec<String>,
@@ -97,14 +96,6 @@ pub(crate) struct Concept {
     pub weak: Vec<String>,
 }
 
-/// The group of each word.
-fn folded<'de, D: Deserializer<'de>>(groups: D) -> Result<HashMap<String, usize>, D::Error> {
-    let groups = Vec::<Vec<String>>::deserialize(groups)?;
-    let words = groups.iter().enumerate();
-    let words = words.flat_map(|(at, group)| group.iter().map(move |word| (fold_choice(word), at)));
-    Ok(words.collect())
-}
-
 impl Words {
     pub fn concept(&self, key: &str) -> Option<&Concept> {
         self.concepts.iter().find(|concept| concept.key == key)
@@ -119,5 +110,7 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
 
 /// The kind of money that a word names.
 pub(crate) fn currency_of(text: &str) -> Option<usize> {
-    WORDS.currencies.get(&fold_choice(text)).copied()
+    let word = fold_choice(text);
+    let is_named = |words: &HashSet<String>| !word.is_empty() && words.contains(&word);
+    WORDS.currencies.iter().position(is_named)
 }

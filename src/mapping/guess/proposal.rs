@@ -165,7 +165,12 @@ impl Proposal {
                     other.column == pair.column && !closed.contains(&other.target)
                 };
                 let is_empty = pair.rank < 0.0 && other.rank > 0.0;
-                let is_alike = pair.rank - other.rank < ALIKE || self.differ(pair, other);
+                // `Guarantor?` says whether there is one, whoever `Guarantor` is.
+                let is_elsewhere = |it: &Pair| {
+                    it.column == other.column && it.target != other.target && it.is_sure
+                };
+                let differ = || self.differ(pair, other) && !pairs.iter().any(is_elsewhere);
+                let is_alike = pair.rank - other.rank < ALIKE || differ();
                 is_other && (is_empty || other.is_sure && is_alike)
             };
             if !pairs.iter().any(is_doubt) {

@@ -223,7 +223,7 @@ fn retry_sends_what_it_means_and_no_row_that_merely_waits() {
     for (line, told) in [
         (
             "retry --failed --row 2",
-            "Row 2 of run 1 is not one that this sends",
+            "Row 2 of run 1 is not sent again by this command",
         ),
         (
             "retry --rejected --row 2 --row 3 --row 4",

@@ -242,8 +242,7 @@ impl<'a> Visit<'a> {
     /// A template's text for this row, read as the field's type. Nothing when all its columns are empty.
     fn render(&mut self, template: &Template, field: &'a Field) -> Found<'a> {
         let values = self.all(field.columns.iter(), |visit, &column| {
-            let kind = Some(&field.kind).filter(|kind| matches!(kind, Kind::Words));
-            let read = kind.unwrap_or(&Kind::Text).read(visit.row.cell(column));
+            let read = Kind::Text.read(visit.row.cell(column));
             visit.note(column, field, read)
         })?;
         if !values.is_empty() && values.iter().all(Option::is_none) {

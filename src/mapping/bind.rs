@@ -69,7 +69,7 @@ fn told_by(identity: &[Field], names: &[String]) -> String {
     let columns = identity.iter().map(|field| {
         let column = fold(&names[field.columns[0]]);
         match &field.kind {
-            Kind::Text | Kind::Words => column,
+            Kind::Text => column,
             kind => format!("{column} {kind:?}"),
         }
     });

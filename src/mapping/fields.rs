@@ -196,7 +196,6 @@ impl<'a> Binder<'a> {
             (FieldType::Choice, _) => Kind::Choice(self.choices(entry)?),
             // Nothing else is taken by a form that offers choices.
             (_, Some(choices)) => Kind::Choice(choices),
-            (FieldType::Text, None) if form.is_of_words(name) => Kind::Words,
             (FieldType::Text, None) => Kind::Text,
             (FieldType::Number, None) => Kind::Number {
                 decimal: config.decimal.as_ref().map(|mark| *mark.get_ref()),

@@ -82,22 +82,11 @@ impl<'a> TypeForm<'a> {
     }
 
     pub fn type_of(&self, key: &str) -> FieldType {
-        type_of(&self.described(key))
-    }
-
-    /// Whether a field is about people, places and the like.
-    pub fn is_of_words(&self, key: &str) -> bool {
-        concept_of(&self.described(key)).is_some_and(|it| it.is_words || it.key == "address")
-    }
-
-    /// The form's field, or what a key alone tells.
-    fn described(&self, key: &str) -> FormField {
-        let key = key.to_owned();
-        let known = self.field(&key).cloned();
-        known.unwrap_or(FormField {
-            key,
+        let unknown = FormField {
+            key: key.to_owned(),
             ..FormField::default()
-        })
+        };
+        type_of(self.field(key).unwrap_or(&unknown))
     }
 
     /// What is wrong with a key that the form lacks, when there is a form; where `whose` place it is.

@@ -27,8 +27,6 @@ use text::Given;
 #[derive(Debug, Clone)]
 pub enum Kind {
     Text,
-    /// People, places and the like: what Excel has made a date of (`12/5`) is damaged.
-    Words,
     /// A number: Western digits, `.`, no separators for thousands.
     Number {
         /// What comes before the fraction in texts, as the mapping says.
@@ -235,8 +233,7 @@ impl Kind {
             None => (None, None),
         };
         match self {
-            Kind::Words if matches!(given, Given::Date(_)) => Err(Fault::of("date_of_text", &[])),
-            Kind::Text | Kind::Words => Ok(Reading::new(as_shown(given)?, false)),
+            Kind::Text => Ok(Reading::new(as_shown(given)?, false)),
             Kind::Number { decimal } => number::read(given, decimal.or(mark)),
             Kind::Date { input, output } => date::read(given, input.as_deref(), output, order),
             Kind::Phone { country, landlines } => {

@@ -64,7 +64,8 @@ impl Reader {
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.id = coalesce(
                 (SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1),
-                (SELECT id FROM invitations WHERE key = ?3))";
+                (SELECT id FROM invitations WHERE key = ?3), (SELECT invitation_id FROM aliases a WHERE key = ?3 AND NOT EXISTS (
+                    SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))";
         let hash = body_hash(&self.salt, &invitation.body);
         let beside = invitation.addresses.beside(invitation.key);
         let [key, by_email] =
@@ -216,11 +217,13 @@ impl Ledger {
         // The tallies follow.
         const ROWS: &str = "
             UPDATE sheets SET rows = (SELECT count(*) FROM rows WHERE sheet_id = ?1) WHERE id = ?1";
-        // Whoever has a phone is known by the e-mail too, once that is gone. Several may have one: then the first is.
-        const BY_EMAIL: &str = "
-            INSERT INTO aliases (key, invitation_id) SELECT email, invitation_id FROM (
-                SELECT c.email, c.invitation_id, min(r.row) FROM rows r CROSS JOIN contents c ON c.id = r.content_id
-                WHERE r.sheet_id = ?1 AND c.phone IS NOT NULL AND c.email IS NOT NULL GROUP BY c.email)
+        // Whoever is known by the phone is known by any e-mail that went with it too, once that is gone, and the other way round. Several
+        // may have one: then the first is.
+        const BY_THE_OTHER: &str = "
+            INSERT INTO aliases (key, invitation_id) SELECT other, invitation_id FROM (
+                SELECT iif(c.phone IS NULL, known.phone, known.email) AS other, c.invitation_id, min(r.row)
+                FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN contents known ON known.invitation_id = c.invitation_id
+                WHERE r.sheet_id = ?1 AND other IS NOT NULL GROUP BY other)
             WHERE true ON CONFLICT DO NOTHING";
         let headers = to_json(&columns)?;
         let imported = self.write(|ledger| {
@@ -250,7 +253,7 @@ impl Ledger {
             }
             db.run(ROWS, [sheet])?;
             if told_by.is_empty() {
-                db.run(BY_EMAIL, [sheet])?;
+                db.run(BY_THE_OTHER, [sheet])?;
             }
             ledger.note_changed(run, left)?;
             ledger.hold_if_lost(run, started)?;

@@ -181,7 +181,7 @@ $$;
 
 -- The same of one who may be unknown by this key: the one to whom this was sent or whose address this is, if other columns told him
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
--- is he); or the one who has the e-mail, where one of the two has nothing else.
+-- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he.
 CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE found_key bytea := claimed_as(the_tenant, the_key);
@@ -190,9 +190,9 @@ BEGIN
         INSERT INTO aliases SELECT the_tenant, the_key, c.key, the_told_by, the_body FROM bodies b JOIN claims c USING (tenant, key)
         WHERE b.tenant = the_tenant
             AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (b.phone IS NULL OR the_phone IS NULL)))
-            AND CASE WHEN c.told_by = the_told_by THEN the_key IN (the_phone, the_email) ELSE NOT EXISTS (
+            AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
                 SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
-                    AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)) END
+                    AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)))
         ORDER BY b.body = the_body DESC, b.is_sent DESC, c.at LIMIT 1 RETURNING key INTO found_key;
     END IF;
     RETURN coalesce(found_key, the_key);

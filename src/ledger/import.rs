@@ -217,14 +217,6 @@ impl Ledger {
         // The tallies follow.
         const ROWS: &str = "
             UPDATE sheets SET rows = (SELECT count(*) FROM rows WHERE sheet_id = ?1) WHERE id = ?1";
-        // Whoever is known by the phone is known by any e-mail that went with it too, once that is gone, and the other way round. Several
-        // may have one: then the first is.
-        const BY_THE_OTHER: &str = "
-            INSERT INTO aliases (key, invitation_id) SELECT other, invitation_id FROM (
-                SELECT iif(c.phone IS NULL, known.phone, known.email) AS other, c.invitation_id, min(r.row)
-                FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN contents known ON known.invitation_id = c.invitation_id
-                WHERE r.sheet_id = ?1 AND other IS NOT NULL GROUP BY other)
-            WHERE true ON CONFLICT DO NOTHING";
         let headers = to_json(&columns)?;
         let imported = self.write(|ledger| {
             let db = &ledger.db;
@@ -247,15 +239,14 @@ impl Ledger {
                 left: 0,
             };
             fill(&mut import)?;
-            let left = import.left;
             if last == 0 {
                 db.script(KEY_INDEX)?;
             }
             db.run(ROWS, [sheet])?;
             if told_by.is_empty() {
-                db.run(BY_THE_OTHER, [sheet])?;
+                ledger.know_by_the_other(sheet)?;
             }
-            ledger.note_changed(run, left)?;
+            ledger.note_changed(run, import.left)?;
             ledger.hold_if_lost(run, started)?;
             Ok(run)
         });
@@ -264,6 +255,18 @@ impl Ledger {
             .db
             .script("DROP TABLE IF EXISTS temp.others; PRAGMA shrink_memory");
         imported
+    }
+
+    /// Whoever of a sheet is known by the phone is known by any e-mail that went with it too, once that is gone, and the other way round.
+    /// Several may have one: then the first is.
+    fn know_by_the_other(&self, sheet: i64) -> Result<()> {
+        const BY_THE_OTHER: &str = "
+            INSERT INTO aliases (key, invitation_id) SELECT other, invitation_id FROM (
+                SELECT iif(c.phone IS NULL, known.phone, known.email) AS other, c.invitation_id, min(r.row)
+                FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN contents known ON known.invitation_id = c.invitation_id
+                WHERE r.sheet_id = ?1 AND other IS NOT NULL GROUP BY other)
+            WHERE true ON CONFLICT DO NOTHING";
+        self.db.run(BY_THE_OTHER, [sheet])
     }
 
     fn begin_run(&self, sheet: i64, source: &str, started: &Moment) -> Result<RunId> {

@@ -1,6 +1,5 @@
 //! The mapping as proposed: each column gets its target, the best fits first, and nothing where two fit alike.
 
-use std::cmp::Ordering::{Equal, Greater, Less};
 use std::collections::BTreeMap;
 
 use super::contract::Contract;
@@ -233,10 +232,11 @@ impl Proposal {
         let is_free = |(_, at): &(usize, usize)| self.columns[*at].target.is_none();
         let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
         // What stands among them and nobody knows may be one more.
-        let stand = |at: usize, side| parts.iter().any(|part| part.1.cmp(&at) == side);
+        let known: Vec<usize> = parts.iter().map(|part| part.1).collect();
+        let among = known.iter().min()..known.iter().max();
         let mut unknown = self.places(ColumnGuess::may_be_a_name_part).into_iter();
-        let is_unclear = is_unclear
-            || unknown.any(|at| !stand(at, Equal) && stand(at, Less) && stand(at, Greater));
+        let is_unclear =
+            is_unclear || unknown.any(|at| among.contains(&Some(&at)) && !known.contains(&at));
         let is_whole = !is_unclear && is_one_each && parts.len() > 1 && parts[0].0 <= BARE_PLACE;
         if !is_whole || !parts.iter().all(is_free) || self.overlap(&parts) {
             for (_, at) in parts {

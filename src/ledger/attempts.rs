@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::open::{Ledger, Worker};
 use super::reader::Reader;
-use super::values::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
+use super::sql::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
 use crate::model::{
     Addresses, Customer, CustomerKey, Moment, Outcome, RunId, Secret, Status, Stop,

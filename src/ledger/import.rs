@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use super::open::Ledger;
 use super::reader::Reader;
+use super::sql::{InvitationId, Salt, keyed_hash, masked, to_json};
 use super::status::{Decide, Meeting};
-use super::values::{InvitationId, Salt, keyed_hash, masked, to_json};
 use crate::error::Result;
 use crate::mapping::names::comparable;
 use crate::model::{

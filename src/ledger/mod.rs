@@ -15,7 +15,6 @@ mod reader;
 mod results;
 mod sql;
 mod status;
-mod values;
 mod writer;
 
 pub use attempts::Closing;
@@ -24,6 +23,6 @@ pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, beside, check_file_system};
 pub use reader::{Reader, refuse_loss};
+pub use sql::{AttemptId, Event, InvitationId};
 pub use status::DueRow;
-pub use values::{AttemptId, Event, InvitationId};
 pub use writer::Writer;

@@ -10,8 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::memory::{Loss, Mark, OnLoss, held, mark_beside};
 use super::place::{self, UNFINISHED, beside};
-use super::sql::{Db, not_a_ledger};
-use super::values::Salt;
+use super::sql::{Db, Salt, not_a_ledger};
 use crate::error::{Error, Result};
 use crate::model::{Binding, Timestamp};
 

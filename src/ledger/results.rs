@@ -7,7 +7,7 @@ use super::memory::Lock;
 use super::open::Ledger;
 use super::place;
 use super::reader::Reader;
-use super::values::{Event, InvitationId, Json};
+use super::sql::{Event, InvitationId, Json};
 use crate::error::Result;
 use crate::model::{
     AttemptRecord, Cell, Fault, Problem, ResultRow, RowNumber, RunId, RunStatistics, RunSummary,

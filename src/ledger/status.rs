@@ -8,7 +8,7 @@ use rusqlite::Row;
 use super::memory::held;
 use super::open::Ledger;
 use super::reader::Reader;
-use super::values::{Event, InvitationId, RegisterId, unmasked};
+use super::sql::{Event, InvitationId, RegisterId, unmasked};
 use crate::error::Result;
 use crate::model::{
     Customer, CustomerKey, Fault, Moment, Plan, RowNumber, RunId, Standing, Status,

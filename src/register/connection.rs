@@ -1,20 +1,26 @@
 //! One connection to the register's database, made again whenever it is lost; one statement with its answer, and what goes wrong with it
 //! told to a person.
 
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Config, Row};
+use tokio_postgres::{Client, Config, Row, Socket};
+use tokio_rustls::{TlsConnector, client};
 
 use super::member::Member;
-use super::tls::Tls;
 use crate::clock;
 use crate::error::{Error, Kind, Result, without_link};
 use crate::model::{Binding, Secret, is_loopback};
@@ -281,4 +287,72 @@ pub(super) fn first(rows: Vec<Row>) -> Result<Row> {
 
 pub(super) fn unknown_tenant(of: &Binding) -> Error {
     Error::of("register_without_tenant", &[&of.tenancy_name, &of.base_url])
+}
+
+/// TLS by rustls, the server's certificate always verified.
+#[derive(Clone)]
+struct Tls(Arc<ClientConfig>);
+
+impl Tls {
+    /// Trusts Mozilla's certificate authorities, and these.
+    fn new(authorities: &[CertificateDer<'static>]) -> Result<Tls> {
+        let mut roots = RootCertStore::empty();
+        let all = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
+        roots.add_parsable_certificates(all.chain(authorities).cloned());
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::of("tls_unavailable", &[&error]))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Tls(Arc::new(config)))
+    }
+}
+
+impl MakeTlsConnect<Socket> for Tls {
+    type Stream = Pin<Stream>;
+    type TlsConnect = Connect;
+    type Error = rustls::pki_types::InvalidDnsNameError;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Connect, Self::Error> {
+        let host = ServerName::try_from(host)?.to_owned();
+        Ok(Connect(TlsConnector::from(Arc::clone(&self.0)), host))
+    }
+}
+
+struct Connect(TlsConnector, ServerName<'static>);
+
+impl TlsConnect<Socket> for Connect {
+    type Stream = Pin<Stream>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Stream>> + Send>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        Box::pin(async move {
+            let stream = self.0.connect(self.1, socket).await?;
+            Ok(Pin::new(Stream(stream)))
+        })
+    }
+}
+
+/// Pinned, it is read and written as the stream within: tokio does so with whatever leads to one.
+struct Stream(client::TlsStream<Socket>);
+
+impl Deref for Stream {
+    type Target = client::TlsStream<Socket>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Stream {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl TlsStream for Pin<Stream> {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
 }

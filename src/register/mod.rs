@@ -7,7 +7,6 @@
 
 mod connection;
 mod member;
-mod tls;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};

@@ -156,15 +156,22 @@ impl Output {
         })
     }
 
-    /// Prints help or version, as clap draws them.
+    /// Prints help or version, as clap draws them; with colours the headings stand out.
     pub fn print_help(self, told: &clap::Error) -> Ended {
-        let text = told.render();
+        let text = told.to_string();
         let is_styled = self.is_styled(io::stdout().is_terminal());
-        let (plain, styled) = (text.to_string(), text.ansi().to_string());
+        let styled = text.lines().map(|line| match line.split_once(':') {
+            Some((heading @ "Usage", rest) | (heading, rest @ ""))
+                if is_styled && !heading.starts_with(' ') =>
+            {
+                format!("\u{1b}[1;4m{heading}:\u{1b}[0m{rest}")
+            }
+            _ => line.to_owned(),
+        });
         if self.json {
-            self.print_json(&json!({ "text": plain }))?;
+            self.print_json(&json!({ "text": text }))?;
         } else {
-            self.print(if is_styled { &styled } else { &plain }.trim_end())?;
+            self.print(styled.collect::<Vec<_>>().join("\n").trim_end())?;
         }
         Ok(None)
     }
@@ -280,7 +287,7 @@ impl Output {
             // One line, for whoever gets it by mail.
             (_, Some(hint)) if self.quiet && message.ends_with('.') => format!("{message} {hint}"),
             (_, Some(hint)) if self.quiet => format!("{message}; {hint}"),
-            (Some(excerpt), _) if is_styled => excerpt.clone(),
+            (Some(excerpt), _) if is_styled => excerpt.replacen("error:", word, 1),
             (Some(excerpt), _) if !self.quiet => console::strip_ansi_codes(excerpt).into_owned(),
             (_, Some(hint)) => format!("{message}\n  {hint}"),
             (_, None) => message,
@@ -313,7 +320,7 @@ fn to_stdout(
 
 /// A mistake on the command line as clap draws it, but for its first line, which says why as a whole.
 pub fn wrong_usage(told: &clap::Error) -> Error {
-    let text = told.render().ansi().to_string();
+    let text = told.to_string();
     let (why, rest) = match told.kind() {
         ClapKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             ("error: no command is given", &*text)
@@ -324,10 +331,10 @@ pub fn wrong_usage(told: &clap::Error) -> Error {
     let first = lines.next().unwrap_or_default();
     let named: Vec<&str> = lines.collect();
     let why = format!("{first} {}", named.join(", "));
-    let plain = console::strip_ansi_codes(why.trim_end());
+    let why = why.trim_end();
     Error {
-        excerpt: Some(format!("{}\n\n{}", why.trim_end(), rest.trim_end())),
-        ..Error::of("wrong_usage", &[&plain.trim_start_matches("error: ")])
+        excerpt: Some(format!("{why}\n\n{}", rest.trim_end())),
+        ..Error::of("wrong_usage", &[&why.trim_start_matches("error: ")])
     }
 }
 

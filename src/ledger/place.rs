@@ -7,6 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+#[cfg(windows)]
+use dunce::canonicalize;
+#[cfg(not(windows))]
+use std::fs::canonicalize;
+
 use crate::error::{Error, Result};
 
 /// What follows a ledger's name while it is being made.
@@ -27,11 +32,7 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
 fn real(path: &Path) -> io::Result<PathBuf> {
     use io::ErrorKind::{NotFound, PermissionDenied};
     let folder = folder_of(path);
-    match (
-        dunce::canonicalize(path),
-        fs::read_link(path),
-        path.file_name(),
-    ) {
+    match (canonicalize(path), fs::read_link(path), path.file_name()) {
         // A link's target is meant from the link's own folder.
         (Err(error), Ok(target), _) if error.kind() == NotFound => real(&folder.join(target)),
         (Err(error), Err(_), Some(name)) if error.kind() != PermissionDenied => {

@@ -5,9 +5,9 @@
 use std::borrow::Cow;
 use std::{fmt, io};
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
 
 /// Stands where a control character stood, so that a text that held one does not look like one that did not.
 const REPLACEMENT: &str = "\u{fffd}";
@@ -156,16 +156,16 @@ pub fn unguarded(text: &str) -> &str {
 
 /// A token, password or key. It cannot be printed; reading it takes the visible word [`Secret::expose`].
 #[derive(Clone)]
-pub struct Secret(SecretString);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     pub fn new(value: impl Into<String>) -> Self {
-        Secret(SecretString::from(value.into()))
+        Secret(Zeroizing::new(value.into()))
     }
 
     /// The value itself. Every call is a place to look at in a review.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        &self.0
     }
 }
 

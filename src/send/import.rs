@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::iter::Peekable;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
+use std::thread::{self, ScopedJoinHandle};
 
-use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::decide::{Wishes, plan};
@@ -120,17 +122,16 @@ impl Sheet {
         }
         let is_1904 = self.source.is_1904;
         let (source, mapping) = (&mut self.source, &self.mapping);
-        let apply = |row| (mapping.apply(&row), row);
         let (filled, batches) = sync_channel(1);
         let mut seen = Seen::default();
         // The next rows are read and mapped while these are visited, until one is refused.
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             scope.spawn(move || {
                 let mut rows = std::iter::from_fn(|| source.next_row().transpose()).peekable();
                 while rows.peek().is_some() {
                     let batch = next_batch(&mut rows);
-                    let map = |rows: Vec<Row>| rows.into_par_iter().map(apply).collect::<Vec<_>>();
-                    if filled.send(batch.map(map)).is_err() {
+                    let mapped = batch.map(|rows| map_side_by_side(mapping, rows));
+                    if filled.send(mapped).is_err() {
                         break;
                     }
                 }
@@ -175,6 +176,23 @@ fn next_batch(
         Some(row)
     });
     next.take(BATCH_ROWS).collect()
+}
+
+/// What each row comes to, in their order, by all cores.
+fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<(Mapped, Row)> {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let apply =
+        |rows: &[Row]| -> Vec<Mapped> { rows.iter().map(|row| mapping.apply(row)).collect() };
+    let mapped: Vec<_> = thread::scope(|scope| {
+        let shares = rows.chunks(rows.len().div_ceil(cores).max(1));
+        let workers: Vec<_> = shares
+            .map(|share| scope.spawn(move || apply(share)))
+            .collect();
+        let done = workers.into_iter().map(ScopedJoinHandle::join);
+        done.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect()
+    });
+    mapped.into_iter().zip(rows).collect()
 }
 
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred

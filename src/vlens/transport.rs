@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body::{Frame, SizeHint};
-use reqwest::header::{DATE, HeaderName, RETRY_AFTER};
+use reqwest::header::{ACCEPT_ENCODING, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, NoProxy, Proxy, Request, Response, Url};
 use rustls::pki_types::CertificateDer;
@@ -23,6 +23,9 @@ use crate::failpoint;
 use crate::model::{Failure, Refusal, Uncertainty, Why, is_loopback};
 
 const USER_AGENT: &str = concat!("vlens-batch/", env!("CARGO_PKG_VERSION"));
+
+/// Answers are short, and what is not unpacked cannot burst. Where nothing is said, any coding is welcome (RFC 9110, section 12.5.3).
+const UNCODED: HeaderValue = HeaderValue::from_static("identity");
 
 /// A kept connection is dropped after this long. Servers drop theirs from 5 s on, and a request that meets a connection
 /// at the moment of its closing has an uncertain outcome; a new connection costs a row nothing that anyone would notice.
@@ -54,6 +57,7 @@ pub(super) fn http_client(
     let builder = || {
         let builder = reqwest::Client::builder()
             .user_agent(USER_AGENT)
+            .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, UNCODED)]))
             .redirect(Policy::none())
             .referer(false)
             // By default the library sends a POST again when an HTTP/2 server refuses the stream.
@@ -171,7 +175,7 @@ fn base_url_invalid(what: &str) -> Error {
 pub type Fence = Option<Duration>;
 
 /// Sends a request, with a body unless it only reads, within `timeout` from the first step of connecting to the last byte of the
-/// answer; of the answer's body, decompressed, at most `max_bytes` are read. That none comes means for an invitation: certainly not
+/// answer; of the answer's body at most `max_bytes` are read. That none comes means for an invitation: certainly not
 /// created when not one byte of the body left and none will, or the server said that it did nothing with it, else uncertain. What only
 /// reads changes nothing at the other end, so whether it left is told less strictly.
 pub(super) async fn exchange(
@@ -268,7 +272,7 @@ async fn receive(mut response: Response, deadline: Instant, max_bytes: usize) ->
     }
 }
 
-/// The connection broke or the time ran out before its end, or its compression is damaged.
+/// The connection broke or the time ran out before its end.
 const CUT: &str = "the answer was cut short";
 
 async fn read_body(response: &mut Response, max_bytes: usize) -> Result<Vec<u8>, &'static str> {

@@ -317,6 +317,12 @@ fn request(wire: &mut impl Read) -> io::Result<Option<(String, String)>> {
     let mut lines = BufReader::new(&head[..]).lines();
     let first = lines.next().transpose()?.unwrap_or_default();
     let (line, _) = first.rsplit_once(' ').unwrap_or_default();
+    let is_plain = |line: &str| line.eq_ignore_ascii_case("accept-encoding: identity");
+    let mut wanted = BufReader::new(&head[..]).lines().map_while(Result::ok);
+    if line != "PRI *" && !wanted.any(|line| is_plain(&line)) {
+        // Whoever can unpack no answer must not be sent a packed one.
+        return Ok(None);
+    }
     let length = lines
         .map_while(Result::ok)
         .find_map(|line| {

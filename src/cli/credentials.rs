@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::files::{folder_of, read_text};
 use super::settings::{DEFAULT_BASE_URL, Own, Settings};
 use super::system::{path_variable, variable};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::Secret;
 use crate::register::Place;
 use crate::send::Credentials;
@@ -47,7 +47,7 @@ pub enum Held {
 
 impl Settings {
     /// Everything that is missing is told at once. Where no login is needed, one is there if it can be.
-    pub fn account(&self, needs_login: bool) -> Result<Account, Error> {
+    pub fn account(&self, needs_login: bool) -> Result<Account> {
         let (api_key, tenancy_name) = (self.secret(Part::ApiKey)?, self.tenancy_name()?);
         let (username, password) = match (self.named(Part::Username), self.secret(Part::Password)) {
             (username, password) if needs_login => (username?, password?),
@@ -72,7 +72,7 @@ impl Settings {
     }
 
     /// A part of the account, and in words where it is; none where nothing tells.
-    pub fn find_part(&self, part: Part) -> Result<Option<(Held, String)>, Error> {
+    pub fn find_part(&self, part: Part) -> Result<Option<(Held, String)>> {
         if let Some(text) = variable(&part.to_string())? {
             let place = format!("the environment ({part})");
             return Ok(Some((Held::Here(Secret::new(text)), place)));
@@ -110,7 +110,7 @@ impl Settings {
 
     /// The user's own config, if it holds the account that is meant: no file beside a sheet can have this user's secrets sent
     /// elsewhere by naming another address, nor to another tenant.
-    fn own_account(&self) -> Result<Option<&Own>, Error> {
+    fn own_account(&self) -> Result<Option<&Own>> {
         let Some(own) = &self.own else {
             return Ok(None);
         };
@@ -123,18 +123,18 @@ impl Settings {
         Ok(Some(own).filter(|_| is_here && is_meant))
     }
 
-    pub fn tenancy_name(&self) -> Result<Option<String>, Error> {
+    pub fn tenancy_name(&self) -> Result<Option<String>> {
         self.named(Part::Tenant)
     }
 
     /// A part that is no secret.
-    pub fn named(&self, part: Part) -> Result<Option<String>, Error> {
+    pub fn named(&self, part: Part) -> Result<Option<String>> {
         let name = self.secret(part)?;
         Ok(name.map(|name| name.expose().to_owned()))
     }
 
     /// A part of the account itself, or the content of its file.
-    pub fn secret(&self, part: Part) -> Result<Option<Secret>, Error> {
+    pub fn secret(&self, part: Part) -> Result<Option<Secret>> {
         let read = |(held, place): (Held, String)| match held {
             Held::Here(secret) => Ok(secret),
             Held::File(path) => read_secret(&path, &place),
@@ -143,10 +143,7 @@ impl Settings {
     }
 
     /// The team's register, if there is one, and the file that its key is in.
-    pub fn team(
-        &self,
-        patience: Option<Duration>,
-    ) -> Result<Option<(Place, Option<PathBuf>)>, Error> {
+    pub fn team(&self, patience: Option<Duration>) -> Result<Option<(Place, Option<PathBuf>)>> {
         let url = variable(REGISTER)?.or_else(|| self.config.team.register.clone());
         let Some(url) = url else {
             return Ok(None);
@@ -173,7 +170,7 @@ pub fn named_by(path: &Path, what: &str) -> String {
 }
 
 /// The content of a file that holds nothing but a secret; `named` says for people which.
-pub fn read_secret(path: &Path, named: &str) -> Result<Secret, Error> {
+pub fn read_secret(path: &Path, named: &str) -> Result<Secret> {
     let text = read_text(path);
     let text = text.map_err(|error| Error::of("secret_file_unreadable", &[&named, &error]))?;
     match text.trim_end_matches(['\r', '\n']) {

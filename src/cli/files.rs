@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use encoding_rs::Encoding;
 
-use crate::error::{Error, is_open_elsewhere};
-use crate::report::WRITTEN_AT;
+use crate::error::{Error, Result, is_open_elsewhere};
+use crate::report::AUTHOR;
 
 /// How the name of an unfinished file begins.
 const UNFINISHED: &str = ".vlens-batch-";
@@ -75,7 +75,7 @@ pub enum Readers {
 }
 
 /// Refuses a place where no file can be put. Whoever takes `-` for standard output does not ask.
-pub fn refuse_output(path: &Path) -> Result<(), Error> {
+pub fn refuse_output(path: &Path) -> Result<()> {
     let what = match std::fs::metadata(path) {
         _ if path == Path::new("-") => "standard output, which this result is not for",
         Ok(found) if found.is_dir() => "a folder, not a file",
@@ -92,7 +92,7 @@ const DOCUMENTS: [&str; 13] = [
 ];
 
 /// Refuses a name whose ending promises another document than is written.
-pub fn refuse_ending(path: &Path, known: &[&str]) -> Result<(), Error> {
+pub fn refuse_ending(path: &Path, known: &[&str]) -> Result<()> {
     let ending = path.extension().unwrap_or_default();
     let is_among = |all: &[&str]| all.iter().any(|one| ending.eq_ignore_ascii_case(one));
     if is_among(known) || !is_among(&DOCUMENTS) {
@@ -103,22 +103,23 @@ pub fn refuse_ending(path: &Path, known: &[&str]) -> Result<(), Error> {
 }
 
 /// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
-/// and a reader never sees it.
-pub fn write_file(
+/// and a reader never sees it. A workbook of ours has the time that it names itself.
+pub fn write_file<T>(
     path: &Path,
     readers: Readers,
-    write: impl FnOnce(&File) -> Result<(), Error>,
-) -> Result<(), Error> {
+    write: impl FnOnce(&File) -> Result<T>,
+) -> Result<T> {
     refuse_output(path)?;
-    write_first(&[path.to_owned()], readers, write).map(drop)
+    let (_, made) = write_first(&[path.to_owned()], readers, write)?;
+    Ok(made)
 }
 
-/// The same at the first of these places, all in one folder, that lets itself be replaced. Gives the place.
-pub fn write_first(
+/// The same at the first of these places, all in one folder, that lets itself be replaced. Gives the place too.
+pub fn write_first<T>(
     paths: &[PathBuf],
     readers: Readers,
-    write: impl FnOnce(&File) -> Result<(), Error>,
-) -> Result<PathBuf, Error> {
+    write: impl FnOnce(&File) -> Result<T>,
+) -> Result<(PathBuf, T)> {
     let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
     let unwritable = |error| file_not_written(first, &error);
     let folder = folder_of(first);
@@ -129,13 +130,17 @@ pub fn write_first(
         .map_err(unwritable)?;
     // Tells others that somebody is at work on it; where that cannot be told, its age does.
     let _ = file.as_file().try_lock();
-    write(file.as_file())?;
+    let made = write(file.as_file())?;
+    if let Some(begun) = named_time(file.as_file()) {
+        // A book without it is merely never overwritten.
+        let _ = file.as_file().set_modified(begun);
+    }
     open_to(file.as_file(), readers, &folder).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
     let mut why = io::Error::from(ErrorKind::NotFound);
     for path in paths {
         match file.persist(path) {
-            Ok(_) => return Ok(path.clone()),
+            Ok(_) => return Ok((path.clone(), made)),
             Err(error) => (file, why) = (error.file, error.error),
         }
     }
@@ -143,7 +148,7 @@ pub fn write_first(
 }
 
 /// The same for what is at hand as a whole.
-pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<(), Error> {
+pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<()> {
     write_file(path, readers, |mut file| {
         let written = file.write_all(bytes);
         written.map_err(|error| file_not_written(path, &error))
@@ -198,39 +203,32 @@ fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
 
 /// Refuses to write over a workbook of ours that somebody has saved since: there may be corrections in it. One that is not ours is for
 /// whoever names it.
-pub fn refuse_changed(path: &Path) -> Result<(), Error> {
+pub fn refuse_changed(path: &Path) -> Result<()> {
     if is_untouched(path) != Some(false) {
         return Ok(());
     }
     Err(Error::of("output_changed", &[&path.display()]))
 }
 
-/// Whether nobody has saved a workbook since we wrote it; none for what is no workbook of ours: those name the second of their writing, which is the file's own time until somebody saves it.
+/// Whether nobody has saved a workbook since we wrote it; none for what is no workbook of ours.
 pub fn is_untouched(path: &Path) -> Option<bool> {
-    let mut book = zip::ZipArchive::new(File::open(path).ok()?).ok()?;
-    let mut properties = String::new();
-    let part = book.by_name("docProps/custom.xml").ok()?;
-    part.take(1 << 16).read_to_string(&mut properties).ok()?;
-    let (_, property) = properties.split_once(WRITTEN_AT)?;
-    let (_, second) = property.split_once("<vt:lpwstr>")?;
-    let second = Duration::from_secs(second.split_once('<')?.0.parse().ok()?);
-    let changed_at = std::fs::metadata(path).ok()?.modified().ok()?;
-    Some(changed_at == UNIX_EPOCH + second)
+    let book = File::open(path).ok()?;
+    let begun = named_time(&book)?;
+    Some(book.metadata().ok()?.modified().ok()? == begun)
 }
 
-/// Writes a book that names the second of its writing, which its file has too.
-pub fn written_now(
-    write: impl FnOnce(u64, &File) -> Result<(), Error>,
-) -> impl FnOnce(&File) -> Result<(), Error> {
-    |file| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        // Some file systems count in steps of two seconds.
-        let second = now.unwrap_or_default().as_secs() & !1;
-        write(second, file)?;
-        // A device has no time of its own; a book without it is merely never overwritten.
-        let _ = file.set_modified(UNIX_EPOCH + Duration::from_secs(second));
-        Ok(())
-    }
+/// When a workbook of ours was begun, as it says itself: its file's own time, until somebody saves it.
+fn named_time(book: &File) -> Option<SystemTime> {
+    let mut properties = String::new();
+    let mut book = zip::ZipArchive::new(book).ok()?;
+    let part = book.by_name("docProps/core.xml").ok()?;
+    part.take(1 << 16).read_to_string(&mut properties).ok()?;
+    let (_, named) = properties.split_once(&format!("<dc:creator>{AUTHOR}<"))?;
+    let (_, begun) = named.split_once("W3CDTF\">")?;
+    let begun: jiff::Timestamp = begun.split_once('<')?.0.parse().ok()?;
+    // Some file systems count in steps of two seconds.
+    let second = u64::try_from(begun.as_second()).ok()? & !1;
+    Some(UNIX_EPOCH + Duration::from_secs(second))
 }
 
 /// Unlike a workbook that is somebody's own, or in which somebody corrects something.

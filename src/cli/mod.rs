@@ -64,5 +64,5 @@ fn run(cli: Cli) -> Ended {
 fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path>) {
     let settings = Settings::find(global, sheet).ok();
     let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
-    Metrics::open(path, tenant.as_deref()).note(Some(kind.exit_code()));
+    Metrics::open(path, tenant.as_deref()).write(None, Some(kind.exit_code()));
 }

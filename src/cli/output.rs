@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::values::LogFormat;
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::model::{Note, RunId, printable, printable_lines, printable_styled, to_json};
 use crate::report::{Look, Progress};
 
@@ -98,23 +98,17 @@ impl Output {
     }
 
     /// Prints a text for people; of escape codes, only our own colours pass.
-    pub fn print(self, text: &str) -> Result<(), Error> {
+    pub fn print(self, text: &str) -> Result<()> {
         self.print_with(|out| writeln!(out, "{}", printable_styled(text)))
     }
 
     /// Prints what is made for programs.
-    pub fn print_with(
-        self,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> Result<(), Error> {
+    pub fn print_with(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
         to_stdout(|out| write(out).map_err(|error| Error::unwritten(&error)))
     }
 
     /// Prints a result that is a file of its own, such as an export. It is no JSON document, so `--json` refuses it.
-    pub fn print_file(
-        self,
-        write: impl FnOnce(&mut BufWriter<Listener>) -> Result<(), Error>,
-    ) -> Ended {
+    pub fn print_file(self, write: impl FnOnce(&mut BufWriter<Listener>) -> Result<()>) -> Ended {
         if self.json {
             return Err(Error::of("two_results_on_stdout", &[]));
         }
@@ -149,7 +143,7 @@ impl Output {
         Ok(None)
     }
 
-    pub fn print_json(self, document: &impl Serialize) -> Result<(), Error> {
+    pub fn print_json(self, document: &impl Serialize) -> Result<()> {
         self.print_with(|out| {
             to_json(&mut *out, document)?;
             writeln!(out)
@@ -309,9 +303,7 @@ impl Output {
 }
 
 /// Everything that goes to stdout goes through here, so that nothing is lost without a word.
-fn to_stdout(
-    write: impl FnOnce(&mut BufWriter<Listener>) -> Result<(), Error>,
-) -> Result<(), Error> {
+fn to_stdout(write: impl FnOnce(&mut BufWriter<Listener>) -> Result<()>) -> Result<()> {
     HAS_BEGUN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(Listener(io::stdout()));
     write(&mut out)?;

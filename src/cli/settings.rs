@@ -16,7 +16,7 @@ use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{data_folder, own_config, path_variable, variable};
 use super::values::Rate;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::input::Options;
 use crate::ledger::beside;
 use crate::mapping::Config;
@@ -56,7 +56,7 @@ pub type Own = (Config, PathBuf);
 
 impl Settings {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
-    pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings, Error> {
+    pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings> {
         let file = file.filter(|path| *path != Path::new("-"));
         let file_folder = file.map_or_else(|| PathBuf::from("."), folder_of);
         let usual = [&*file_folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
@@ -87,7 +87,7 @@ impl Settings {
 
     /// Where the ledger is: as `--ledger` says; for a rehearsal beside FILE; as `VLENS_LEDGER` says; else the tenant's own file in this
     /// user's data folder, so that the memory of who was invited does not depend on where a sheet happens to lie.
-    pub fn ledger(&self, is_sandbox: bool) -> Result<PathBuf, Error> {
+    pub fn ledger(&self, is_sandbox: bool) -> Result<PathBuf> {
         match (&self.ledger, path_variable("VLENS_LEDGER")) {
             (Some(path), _) => Ok(path.clone()),
             (None, _) if is_sandbox => Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME))),
@@ -97,7 +97,7 @@ impl Settings {
     }
 
     /// The tenant's own, with the host in its name where that is not the vendor's; without a tenant, the one ledger that is there.
-    fn tenants_ledger(&self) -> Result<PathBuf, Error> {
+    fn tenants_ledger(&self) -> Result<PathBuf> {
         let url = self.base_url(true)?;
         let (_, host) = url.as_str().split_once("://").unwrap_or_default();
         let host = host.split('/').next();
@@ -121,7 +121,7 @@ impl Settings {
     }
 
     /// Refuses to put a result in the place of what people need as it is: the `source` that it is made of, a config, the ledger.
-    pub fn refuse_output(&self, output: &Path, source: &Path) -> Result<(), Error> {
+    pub fn refuse_output(&self, output: &Path, source: &Path) -> Result<()> {
         refuse_output(output)?;
         let own = self.own.as_ref().map(|(_, path)| path.clone());
         let ledgers = [false, true].map(|is_sandbox| self.ledger(is_sandbox));
@@ -159,7 +159,7 @@ impl Settings {
         folder.unwrap_or_else(|| self.file_folder.clone())
     }
 
-    pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl, Error> {
+    pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl> {
         let configs = [Some(&self.config), self.own.as_ref().map(|(own, _)| own)];
         let told = |config: &Config| config.api.base_url.clone();
         let told = || configs.into_iter().flatten().find_map(told);
@@ -172,7 +172,7 @@ impl Settings {
 
     /// The proxy that the environment names, checked when it is used; where it names none, the system's holds. And the authorities to
     /// trust beside the system's.
-    pub fn way(&self) -> Result<Way, Error> {
+    pub fn way(&self) -> Result<Way> {
         let names = if self.base_url(true)?.is_https() {
             ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
         } else {
@@ -191,7 +191,7 @@ impl Settings {
     }
 
     /// The certificate authorities to trust beside the system's.
-    pub fn authorities(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+    pub fn authorities(&self) -> Result<Vec<CertificateDer<'static>>> {
         let Some(path) = path_variable("VLENS_CA_FILE") else {
             return Ok(Vec::new());
         };
@@ -348,7 +348,7 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
 }
 
 /// Refuses to pass over what would be the config, but for an ending. Editors on Windows add it, and their file lists do not show it.
-fn refuse_misnamed(path: &Path) -> Result<(), Error> {
+fn refuse_misnamed(path: &Path) -> Result<()> {
     let longer = format!("{}.txt", path.display());
     if !Path::new(&longer).exists() {
         return Ok(());
@@ -358,7 +358,7 @@ fn refuse_misnamed(path: &Path) -> Result<(), Error> {
 }
 
 /// Reads a config; `own`: the user's, for what it leaves open.
-fn read_config(path: &Path, own: Option<&Config>) -> Result<Config, Error> {
+fn read_config(path: &Path, own: Option<&Config>) -> Result<Config> {
     let shown = path.display().to_string();
     if !path.exists() {
         refuse_misnamed(path)?;

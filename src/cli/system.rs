@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::output::Output;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::model::Stop;
 use crate::send::{StopReason, StopSignal};
 
@@ -63,7 +63,7 @@ fn of_workbook(panic: &dyn Any) -> Option<Error> {
 }
 
 /// What `work` comes to; a panic is an error like others. The ledger's open transaction, if any, is rolled back on the way.
-pub fn caught<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     let was_caught = IS_CAUGHT.replace(true);
     let worked = catch_unwind(AssertUnwindSafe(work));
     IS_CAUGHT.set(was_caught);
@@ -81,7 +81,7 @@ pub fn host_name() -> String {
 }
 
 /// An environment variable's text; empty is as good as unset.
-pub fn variable(name: &str) -> Result<Option<String>, Error> {
+pub fn variable(name: &str) -> Result<Option<String>> {
     let Some(value) = std::env::var_os(name) else {
         return Ok(None);
     };

@@ -15,9 +15,9 @@ use super::files::{Readers, read_text, refuse_output, write_bytes};
 use super::output::{self, Output};
 use super::values::LogFormat;
 use crate::clock;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, Result};
 use crate::model::{Counts, RunSummary, Status, Timestamp};
-use crate::report::{Progress, rendered};
+use crate::report::{Progress, Tell, rendered};
 use crate::send::{SendEvent, Tally};
 
 /// Metrics are written this often while the run goes on.
@@ -45,12 +45,13 @@ impl Watch {
         per_row: Duration,
         metrics: Option<&Path>,
     ) -> Self {
-        let progress = Arc::new(match output.log_format {
-            _ if output.quiet || due == 0 => Progress::hidden(due, per_row),
-            LogFormat::Json => Progress::lines(due, per_row, |line| log::info!("{line}")),
-            LogFormat::Text if output.is_screen() => Progress::bar(due, per_row),
-            LogFormat::Text => Progress::lines(due, per_row, output::write),
+        let is_told = !output.quiet && due > 0;
+        let is_drawn = is_told && output.is_screen();
+        let lines = (is_told && !is_drawn).then(|| match output.log_format {
+            LogFormat::Json => Box::new(|line: &str| log::info!("{line}")) as Tell,
+            LogFormat::Text => Box::new(output::write),
         });
+        let progress = Arc::new(Progress::begin(due, per_row, is_drawn, lines));
         output::follow(start.run, &progress);
         let (source, ledger, tenant) = (&*start.source, &*start.ledger, &*start.tenancy_name);
         let fields = json!({ "source": source, "tenant": tenant, "ledger": ledger, "rows": start.rows, "due": due });
@@ -93,19 +94,14 @@ impl Watch {
         let log = |level, message: &str, fields| self.output.log(level, message, fields);
         match event {
             SendEvent::Ended { row, status, why } => {
-                let mut fields = json!({ "row": row, "status": status });
-                if *status == Status::Created {
-                    log(Level::Debug, "", fields);
-                } else {
-                    let (code, message) = why.as_ref().map(|(code, said)| (code, &**said)).unzip();
-                    let (word, message) = (<&str>::from(*status), message.unwrap_or_default());
-                    fields["code"] = json!(code);
-                    log(
-                        Level::Warn,
-                        &format!("row {row} is {word}: {message}"),
-                        fields,
-                    );
-                }
+                let level = match status {
+                    Status::Created => Level::Debug,
+                    _ => Level::Warn,
+                };
+                let (code, said) = why.as_ref().map(|(code, said)| (code, &**said)).unzip();
+                let message = format!("row {row} is {status}: {}", said.unwrap_or_default());
+                let fields = json!({ "row": row, "status": status, "code": code });
+                log(level, message.trim_end_matches(": "), fields);
                 self.step(&tally.counts);
             }
             SendEvent::Again { row, why, wait } => {
@@ -143,7 +139,7 @@ impl Watch {
         let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         let seconds = self.started.elapsed().as_secs_f64();
         if let Some(metrics) = &self.metrics {
-            metrics.write(&tally, seconds, clock::now(), exit_code);
+            metrics.write(Some((&tally, seconds)), exit_code);
         }
     }
 
@@ -172,9 +168,10 @@ fn as_fields(summary: &RunSummary) -> Value {
     document
 }
 
-const EXIT_CODE: &str = "vlens_batch_exit_code";
 const LAST_END: &str = "vlens_batch_last_end_timestamp_seconds";
 const LAST_SUCCESS: &str = "vlens_batch_last_success_timestamp_seconds";
+/// What is not about how a run's rows stand.
+const OF_END: [&str; 3] = ["vlens_batch_exit_code", LAST_END, LAST_SUCCESS];
 
 /// Each line names its tenant, so that the files of several may lie in one folder.
 pub struct Metrics {
@@ -201,7 +198,7 @@ impl Metrics {
     }
 
     /// Refuses a place that cannot hold metrics, or holds something else, such as the sheet.
-    pub fn refuse_place(path: &Path) -> Result<(), Error> {
+    pub fn refuse_place(path: &Path) -> Result<()> {
         refuse_output(path)?;
         let is_ours = |line: &str| {
             line.is_empty() || line.starts_with(['#', 'v']) && line.contains("vlens_batch_")
@@ -216,46 +213,31 @@ impl Metrics {
         Err(Error::of("output_onto_source.metrics", &[&path.display()]))
     }
 
-    /// A run that is under way has no exit code yet: one that is killed leaves it out for good.
-    fn write(&self, tally: &Tally, seconds: f64, at: Timestamp, exit_code: Option<u8>) {
-        let ended = exit_code.map(|_| at.0.div_euclid(1000));
+    /// A run that is under way has no exit code yet: one that is killed leaves it out for good. Before it has sent anything, and where its
+    /// command ended before it could (a broken config, say), its rows stay as the last run left them.
+    pub fn write(&self, sent: Option<(&Tally, f64)>, exit_code: Option<u8>) {
+        let ended = exit_code.map(|_| clock::now().0.div_euclid(1000));
         let succeeded = ended.filter(|_| exit_code == Some(0));
-        let earlier = |name: &str| {
-            let line = self.before.lines().find(|line| line.starts_with(name))?;
+        let before = || self.before.lines();
+        let earlier = |name: &str| -> Option<i64> {
+            let line = before().find(|line| line.starts_with(name))?;
             line.rsplit(' ').next()?.parse().ok()
         };
-        self.replace(
-            "",
-            json!({
-                "counts": tally.counts,
-                "requests": tally.requests,
-                "throttled": tally.throttled,
-                "seconds": seconds,
-                "last_success": succeeded.or_else(|| earlier(LAST_SUCCESS)),
-                "last_end": ended.or_else(|| earlier(LAST_END)),
-                "exit_code": exit_code,
-            }),
-        );
-    }
-
-    /// Notes that a run is about to begin, or that its command ended before it could (a broken config, say): all else stays as the last
-    /// run left it.
-    pub fn note(&self, exit_code: Option<u8>) {
-        let last_end = exit_code.map(|_| clock::now().0.div_euclid(1000));
-        let kept = self.before.lines().filter(|line| {
-            !line.contains(EXIT_CODE) && (last_end.is_none() || !line.contains(LAST_END))
+        let is_kept = |line: &&str| sent.is_none() && !OF_END.iter().any(|of| line.contains(of));
+        let kept: String = before()
+            .filter(is_kept)
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let values = json!({
+            "tenant": format!("tenant=\"{}\"", self.tenant),
+            "tally": sent.map(|(tally, _)| tally),
+            "seconds": sent.map(|(_, seconds)| seconds),
+            "last_success": succeeded.or_else(|| earlier(LAST_SUCCESS)),
+            "last_end": ended.or_else(|| earlier(LAST_END)),
+            "exit_code": exit_code,
         });
-        let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
-        self.replace(
-            &kept,
-            json!({ "last_end": last_end, "exit_code": exit_code }),
-        );
-    }
-
-    /// The collector is another user.
-    fn replace(&self, kept: &str, mut values: Value) {
-        values["tenant"] = format!("tenant=\"{}\"", self.tenant).into();
-        let text = kept.to_owned() + &rendered(include_str!("metrics.txt"), values);
+        let text = kept + &rendered(include_str!("metrics.txt"), values);
+        // The collector is another user.
         if let Err(error) = write_bytes(&self.path, Readers::Everyone, text.as_bytes()) {
             log::warn!("{error}");
         }

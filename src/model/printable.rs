@@ -47,8 +47,8 @@ pub fn printable_styled(text: &str) -> Cow<'_, str> {
 }
 
 /// Writes a JSON document in which such characters are escaped: nothing is lost to whoever reads it, or looks at it.
-pub fn to_json(out: impl io::Write, value: &impl Serialize) -> serde_json::Result<()> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(out, Escaping))
+pub fn to_json(mut out: impl io::Write, value: &impl Serialize) -> io::Result<()> {
+    out.write_all(printable_json(&serde_json::to_string(value)?).as_bytes())
 }
 
 /// The same for JSON that is written already.
@@ -94,17 +94,6 @@ fn escaped(word: &str) -> String {
         c => c.to_string(),
     });
     typed.collect()
-}
-
-struct Escaping;
-
-impl serde_json::ser::Formatter for Escaping {
-    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
-    where
-        W: ?Sized + io::Write,
-    {
-        writer.write_all(printable_json(fragment).as_bytes())
-    }
 }
 
 fn is_unprintable(c: char) -> bool {

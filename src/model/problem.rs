@@ -175,12 +175,15 @@ pub fn compares(code: &str) -> bool {
     CODES.get(code).is_some_and(|code| code.compares)
 }
 
-pub fn meaning(code: &str) -> Option<&'static str> {
-    CODES.get(code)?.en.as_deref()
-}
-
-pub fn meaning_in_arabic(code: &str) -> Option<&'static str> {
-    Some(&CODES.get(code)?.ar)
+/// What a code means as a whole.
+pub fn meaning(code: &str, in_arabic: bool) -> Option<&'static str> {
+    let code = CODES.get(code)?;
+    let told = if in_arabic {
+        Some(&code.ar)
+    } else {
+        code.en.as_ref()
+    };
+    told.map(String::as_str)
 }
 
 /// The Arabic of a sentence that was made in English under this code; of one that nobody knows here, what the code means.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
@@ -20,6 +22,12 @@ impl Timestamp {
     /// Negative when the clock was set back in between.
     pub fn ms_since(self, earlier: Timestamp) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// As the clock on the wall there shows it.
+    pub fn local(self, zone: &TimeZone) -> Zoned {
+        let at = jiff::Timestamp::from_millisecond(self.0);
+        at.unwrap_or_default().to_zoned(zone.clone())
     }
 }
 
@@ -213,30 +221,34 @@ fn with_one_decimal<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok
     serializer.serialize_f64((seconds * 10.0).round() / 10.0)
 }
 
-/// One row with its result, as `export` gives it.
-#[derive(Debug, Clone)]
+/// One row with its result, as `export` gives it; as a document, with its history and without what is personal.
+#[derive(Debug, Clone, Serialize)]
 pub struct ResultRow {
     pub row: RowNumber,
-    /// The source's own cells, one for each of the source's columns; all empty once they are purged.
-    pub cells: Vec<Cell>,
     pub status: Status,
-    /// None when a person settled it.
-    pub token: Option<Secret>,
+    /// Of a duplicate: the earlier row with the same invitation.
+    pub duplicate_of: Option<RowNumber>,
     /// The vendor's error code, or the word of the first problem, or why it is uncertain.
     pub error_code: Option<String>,
     /// For people: the vendor's message, or what is wrong with the row.
     pub error: Option<String>,
-    /// Of an invalid row; `error` has them in English.
-    pub problems: Vec<Problem>,
-    /// Of a duplicate: the earlier row with the same invitation.
-    pub duplicate_of: Option<RowNumber>,
-    /// Oldest first.
-    pub history: Vec<AttemptRecord>,
     /// Requests that left for this row.
     pub attempts: u32,
     /// When the last one left.
     pub sent_at: Option<Timestamp>,
+    /// Oldest first.
+    pub history: Vec<AttemptRecord>,
+    /// The source's own cells, one for each of the source's columns; all empty once they are purged.
+    #[serde(skip)]
+    pub cells: Vec<Cell>,
+    /// None when a person settled it.
+    #[serde(skip)]
+    pub token: Option<Secret>,
+    /// Of an invalid row; `error` has them in English.
+    #[serde(skip)]
+    pub problems: Vec<Problem>,
     /// Where `follow` has read of it.
+    #[serde(skip)]
     pub stage: Option<Stage>,
 }
 
@@ -319,36 +331,14 @@ pub struct AttemptRecord {
 }
 
 /// What happened in a run's requests: sums only, no personal data.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunStatistics {
-    /// How long answers took, in milliseconds, and how many took so long; shortest first.
-    pub latencies_ms: Vec<(u64, u64)>,
-    /// Requests that left in each minute that had any; oldest first.
-    pub minutes: Vec<MinuteCount>,
-    /// What requests came to other than `created`, commonest first: `event`, `code` (the vendor's, or the uncertainty's word), `count`,
-    /// and one `message` that came with it.
-    pub answers: Vec<Value>,
-    /// The problems of invalid rows, commonest first: `column` (none where it sits in no one), `code`, `count`.
-    pub problems: Vec<Value>,
-    /// How far created invitations have come, fewest days first.
-    pub stages: Vec<StageCount>,
+    /// Oldest first.
+    pub minutes: Vec<Minute>,
+    /// What else a report plots, as `ledger/statistics.sql` names it.
+    #[serde(flatten)]
+    pub sums: Value,
 }
 
-/// Invitations that came as far as they are in so many days.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StageCount {
-    /// From the invitation to the stage; none where nothing has told of it.
-    pub days: Option<u64>,
-    pub is_signed: bool,
-    pub count: u64,
-}
-
-/// Requests that left within one minute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MinuteCount {
-    /// Its first millisecond.
-    pub at: Timestamp,
-    pub requests: u64,
-    /// Requests in its busiest second.
-    pub busiest_second: u64,
-}
+/// A minute in which requests left: its first millisecond, how many they were, and those of its busiest second.
+pub type Minute = (Timestamp, u64, u64);

@@ -19,7 +19,7 @@ use super::words::{Language, is_problems};
 use super::workbook::{
     Book, Face, Fill, TOLD_WIDTH, column_of, header_format, held, note, read_in,
 };
-use crate::error::Error;
+use crate::error::Result;
 use crate::model::{
     Cell, Fault, Judged, Layout, NOTES, OVERVIEW_SHEET, RowNumber, Verdict, printable,
 };
@@ -64,7 +64,7 @@ const REPAIR: Fill = Fill::Blue;
 const LEFT_OUT: Fill = Fill::Grey;
 
 impl Annotator {
-    pub fn new(shape: SheetShape) -> Result<Self, Error> {
+    pub fn new(shape: SheetShape) -> Result<Self> {
         let mut workbook = Workbook::new();
         workbook.add_worksheet().set_name(OVERVIEW_SHEET)?;
         let problems = shape.language.word("problems_column").to_owned();
@@ -103,7 +103,7 @@ impl Annotator {
     }
 
     /// Writes one row with what was found in it; `is_changed`: its invitation was created with other content.
-    pub fn row(&mut self, found: &Judged, is_changed: bool) -> Result<(), Error> {
+    pub fn row(&mut self, found: &Judged, is_changed: bool) -> Result<()> {
         let (row, problems) = (&found.row, found.problems());
         let at = row.number.0.saturating_sub(1).max(self.next_row);
         self.next_row = at + 1;
@@ -183,21 +183,15 @@ impl Annotator {
         by_place
     }
 
-    /// Writes the workbook, with the sums of its rows and the notes on its reading on the first sheet, and the second of its writing.
-    pub fn finish(
-        mut self,
-        tally: &CheckTally,
-        notes: &[String],
-        written_at: u64,
-        out: impl Write,
-    ) -> Result<(), Error> {
+    /// Writes the workbook, with the sums of its rows and the notes on its reading on the first sheet.
+    pub fn finish(mut self, tally: &CheckTally, notes: &[String], out: impl Write) -> Result<()> {
         self.write_overview(tally, notes)?;
-        self.book.finish(self.next_row - 1, Some(written_at), out)
+        self.book.finish(self.next_row - 1, out)
     }
 
     /// How many rows, what is wrong with them, what the colours mean, what to do next, and how the sheet was read: a line of the template
     /// is a row.
-    fn write_overview(&mut self, tally: &CheckTally, notes: &[String]) -> Result<(), Error> {
+    fn write_overview(&mut self, tally: &CheckTally, notes: &[String]) -> Result<()> {
         let language = self.shape.language;
         let problems = tally.groups(true).into_iter().map(|(column, code, group)| {
             let meaning = language.meaning(code.unwrap_or_default());

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 use tempfile::SpooledTempFile;
 
 use super::text::Look;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::mapping::names::Shown;
 use crate::model::{
     EarlierRow, Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json,
@@ -84,7 +84,7 @@ impl CheckTally {
         }
     }
 
-    pub fn see(&mut self, judged: &Judged) -> Result<(), Error> {
+    pub fn see(&mut self, judged: &Judged) -> Result<()> {
         let row = judged.row.number;
         match &judged.verdict {
             Verdict::Aside(_) => return Ok(()),
@@ -127,8 +127,8 @@ impl CheckTally {
         &mut self,
         row: RowNumber,
         same_content: bool,
-        earlier: impl FnOnce() -> Result<Option<EarlierRow>, Error>,
-    ) -> Result<(), Error> {
+        earlier: impl FnOnce() -> Result<Option<EarlierRow>>,
+    ) -> Result<()> {
         self.already_created += 1;
         self.changed += u64::from(!same_content);
         let is_example = self.created_earlier.len() < EXAMPLES;
@@ -168,14 +168,14 @@ impl CheckTally {
         }
     }
 
-    fn list(&mut self, name: &'static str, value: &impl Serialize) -> Result<(), Error> {
+    fn list(&mut self, name: &'static str, value: &impl Serialize) -> Result<()> {
         let Some(lists) = &mut self.lists else {
             return Ok(());
         };
         let separator = if lists.contains_key(name) { "," } else { "" };
         let list = lists.entry(name);
         let list = list.or_insert_with(|| SpooledTempFile::new(SPOOL_BYTES));
-        let written = writeln!(list, "{separator}").and_then(|()| Ok(to_json(list, value)?));
+        let written = writeln!(list, "{separator}").and_then(|()| to_json(list, value));
         written.map_err(|error| Error::temporary(&error))
     }
 
@@ -200,7 +200,10 @@ impl CheckTally {
         let shown = |of_problems| {
             let groups = self.groups(of_problems).into_iter();
             let groups = groups.map(|(column, code, group)| {
-                let (column, meaning) = (headers.header(column), code.and_then(meaning));
+                let (column, meaning) = (
+                    headers.header(column),
+                    code.and_then(|code| meaning(code, false)),
+                );
                 context! { column, meaning, ..Value::from(Serde(group)) }
             });
             groups.collect::<Vec<Value>>()

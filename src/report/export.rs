@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use super::text::vendor_words;
 use super::words::Language;
 use super::workbook::{Book, Face, Fill, TOLD_WIDTH};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::{
     Cell, LinkTemplate, RESULT_COLUMNS, RESULTS_SHEET, ResultRow, Secret, Status, compares,
     guarded, to_json,
@@ -31,146 +31,138 @@ pub enum Format {
     Jsonl,
 }
 
+/// Results below the columns of their source.
 #[derive(Debug, Clone, Copy)]
-pub struct ExportOptions<'a> {
+pub struct Export<'a> {
+    pub columns: &'a [String],
     /// How a token becomes a link.
     pub link: Option<&'a LinkTemplate>,
     /// Leaves tokens and links out; their columns stay, empty.
     pub without_tokens: bool,
     /// What a workbook is in; CSV and JSON are for programs.
     pub language: Language,
-    /// The second that a workbook is to name as that of its writing.
-    pub written_at: Option<u64>,
 }
 
-/// Takes result rows one by one, in order. In JSON the source's columns are under `source`, in the sheet's order; the result's members
-/// beside it, without prefix.
-pub struct Sink<'a, W: Write> {
-    options: ExportOptions<'a>,
-    /// The source's, one for each of its cells.
-    columns: &'a [String],
-    writer: Writer<W>,
-}
-
-enum Writer<W: Write> {
-    Csv(Box<csv::Writer<W>>),
-    /// With the keys of the source's columns.
-    Jsonl(BufWriter<W>, Vec<String>),
-    /// With the rows of the sheet so far.
-    Xlsx(Box<Book>, W, u32),
-}
+/// Gives what takes them all rows, one by one and in order.
+pub type Rows<'r> = dyn FnMut(&mut dyn FnMut(&ResultRow) -> Result<()>) -> Result<()> + 'r;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
-/// Begins an export into `out`.
-pub fn sink<'a, W: Write>(
-    format: Format,
-    columns: &'a [String],
-    options: ExportOptions<'a>,
-    out: W,
-) -> Result<Sink<'a, W>, Error> {
-    let writer = match format {
-        Format::Csv => {
-            let names = columns.iter().map(String::as_str).chain(RESULT_COLUMNS);
-            let mut builder = csv::WriterBuilder::new();
-            let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
-            let written = writer.write_record(names.map(guarded).map(Cow::into_owned));
-            written.map_err(|error| Error::unwritten(&error))?;
-            Writer::Csv(Box::new(writer))
+impl Export<'_> {
+    pub fn write(&self, format: Format, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+        match format {
+            Format::Csv => self.csv(out, rows),
+            Format::Jsonl => self.jsonl(out, rows),
+            Format::Xlsx => self.xlsx(out, rows),
         }
-        Format::Jsonl => Writer::Jsonl(BufWriter::with_capacity(BUFFER_BYTES, out), keys(columns)),
-        Format::Xlsx => {
-            let book = begin_book(columns, options.language)?;
-            Writer::Xlsx(Box::new(book), out, 1)
-        }
-    };
-    Ok(Sink {
-        options,
-        columns,
-        writer,
-    })
-}
-
-/// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
-fn begin_book(columns: &[String], language: Language) -> Result<Book, Error> {
-    let names = [columns, &RESULT_COLUMNS.map(str::to_owned)].concat();
-    // Where a result column is wide enough for what stands in it rather than for its header.
-    let width = |at: usize| match *RESULT_COLUMNS.get(at.checked_sub(columns.len())?)? {
-        "vlens_token" => Some(24.0),
-        "vlens_link" => Some(36.0),
-        "vlens_error" => Some(f64::from(TOLD_WIDTH)),
-        "vlens_sent_at" | "vlens_stage" | "vlens_stage_at" => Some(21.0),
-        _ => None,
-    };
-    let right_to_left = Language::of(columns) == Language::Arabic;
-    let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, right_to_left)?;
-    book.header(0, &names, width, |name| language.shown(name))?;
-    Ok(book)
-}
-
-impl<W: Write> Sink<'_, W> {
-    pub fn row(&mut self, row: &ResultRow) -> Result<(), Error> {
-        let language = match self.writer {
-            Writer::Xlsx(..) => self.options.language,
-            Writer::Csv(_) | Writer::Jsonl(..) => Language::English,
-        };
-        let results = results(row, &self.options, language);
-        let cells = row.cells.iter().chain(std::iter::repeat(&Cell::Empty));
-        let cells = self.columns.iter().zip(cells);
-        let written = match &mut self.writer {
-            Writer::Csv(writer) => {
-                let results = results.map(as_cell);
-                let texts = cells.map(|(name, cell)| in_csv(row, name, cell));
-                let mut texts = texts.chain(results.iter().map(Cell::as_shown));
-                texts
-                    .try_for_each(|text| writer.write_field(guarded(&text).as_bytes()))
-                    .and_then(|()| writer.write_record(None::<&[u8]>))
-                    .map_err(io::Error::from)
-            }
-            Writer::Jsonl(out, keys) => {
-                let cells = cells.map(|(_, cell)| cell.as_shown().into());
-                let source: Map<String, Json> = keys.iter().cloned().zip(cells).collect();
-                let mut line = Map::from_iter([("source".to_owned(), source.into())]);
-                let names = RESULT_COLUMNS.map(|name| name.replace("vlens_", ""));
-                line.extend(names.into_iter().zip(results));
-                to_json(&mut *out, &line)
-                    .map_err(io::Error::from)
-                    .and_then(|()| out.write_all(b"\n"))
-            }
-            Writer::Xlsx(book, _, rows) => {
-                for (column, (_, cell)) in cells.enumerate() {
-                    book.write(*rows, column, cell, Face::Kept(None), Fill::None)?;
-                }
-                let columns = (self.columns.len()..).zip(RESULT_COLUMNS);
-                let status = row.status.into_str();
-                for ((column, name), result) in columns.zip(results) {
-                    let (face, fill) = match name {
-                        "vlens_status" => {
-                            let shown = language.shown(status).unwrap_or(status);
-                            (Face::Shown(shown), fill(row))
-                        }
-                        "vlens_error" => (Face::Told(language), Fill::None),
-                        _ => (Face::Kept(None), Fill::None),
-                    };
-                    book.write(*rows, column, &as_cell(result), face, fill)?;
-                }
-                *rows += 1;
-                Ok(())
-            }
-        };
-        written.map_err(|error| Error::unwritten(&error))
     }
 
-    /// Writes what belongs behind the last row. Without it the output is not complete.
-    pub fn finish(self) -> Result<(), Error> {
-        let flushed = match self.writer {
-            Writer::Csv(mut writer) => writer.flush(),
-            Writer::Jsonl(mut out, _) => out.flush(),
-            Writer::Xlsx(book, out, rows) => {
-                return book.finish(rows - 1, self.options.written_at, out);
-            }
+    /// The cells of a row below their columns.
+    fn cells<'r>(&'r self, row: &'r ResultRow) -> impl Iterator<Item = (&'r str, &'r Cell)> {
+        let cells = row.cells.iter().chain(std::iter::repeat(&Cell::Empty));
+        self.columns.iter().map(String::as_str).zip(cells)
+    }
+
+    fn csv(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+        let mut builder = csv::WriterBuilder::new();
+        let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
+        let names = self
+            .columns
+            .iter()
+            .map(String::as_str)
+            .chain(RESULT_COLUMNS);
+        let written = writer.write_record(names.map(guarded).map(Cow::into_owned));
+        written.map_err(|error| Error::unwritten(&error))?;
+        rows(&mut |row| {
+            let results = self.results(row, Language::English).map(as_cell);
+            let texts = self.cells(row).map(|(name, cell)| in_csv(row, name, cell));
+            let mut texts = texts.chain(results.iter().map(Cell::as_shown));
+            let written = texts
+                .try_for_each(|text| writer.write_field(guarded(&text).as_bytes()))
+                .and_then(|()| writer.write_record(None::<&[u8]>));
+            written.map_err(|error| Error::unwritten(&io::Error::from(error)))
+        })?;
+        writer.flush().map_err(|error| Error::unwritten(&error))
+    }
+
+    /// The source's columns under `source`, in the sheet's order; the result's members beside it, without prefix.
+    fn jsonl(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+        let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
+        let keys = keys(self.columns);
+        let names = RESULT_COLUMNS.map(|name| name.replace("vlens_", ""));
+        rows(&mut |row| {
+            let cells = self.cells(row).map(|(_, cell)| cell.as_shown().into());
+            let source: Map<String, Json> = keys.iter().cloned().zip(cells).collect();
+            let mut line = Map::from_iter([("source".to_owned(), source.into())]);
+            line.extend(
+                names
+                    .iter()
+                    .cloned()
+                    .zip(self.results(row, Language::English)),
+            );
+            let written = to_json(&mut out, &line).and_then(|()| out.write_all(b"\n"));
+            written.map_err(|error| Error::unwritten(&error))
+        })?;
+        out.flush().map_err(|error| Error::unwritten(&error))
+    }
+
+    /// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
+    fn xlsx(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+        let (columns, language) = (self.columns, self.language);
+        let right_to_left = Language::of(columns) == Language::Arabic;
+        let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, right_to_left)?;
+        let names = [columns, &RESULT_COLUMNS.map(str::to_owned)].concat();
+        // Where a result column is wide enough for what stands in it rather than for its header.
+        let width = |at: usize| match *RESULT_COLUMNS.get(at.checked_sub(columns.len())?)? {
+            "vlens_token" => Some(24.0),
+            "vlens_link" => Some(36.0),
+            "vlens_error" => Some(f64::from(TOLD_WIDTH)),
+            "vlens_sent_at" | "vlens_stage" | "vlens_stage_at" => Some(21.0),
+            _ => None,
         };
-        flushed.map_err(|error| Error::unwritten(&error))
+        book.header(0, &names, width, |name| language.shown(name))?;
+        let mut last = 0;
+        rows(&mut |row| {
+            last += 1;
+            for (column, (_, cell)) in self.cells(row).enumerate() {
+                book.write(last, column, cell, Face::Kept(None), Fill::None)?;
+            }
+            let status = row.status.into_str();
+            let results = RESULT_COLUMNS.into_iter().zip(self.results(row, language));
+            for (column, (name, result)) in (columns.len()..).zip(results) {
+                let (face, fill) = match name {
+                    "vlens_status" => {
+                        let shown = language.shown(status).unwrap_or(status);
+                        (Face::Shown(shown), fill(row))
+                    }
+                    "vlens_error" => (Face::Told(language), Fill::None),
+                    _ => (Face::Kept(None), Fill::None),
+                };
+                book.write(last, column, &as_cell(result), face, fill)?;
+            }
+            Ok(())
+        })?;
+        book.finish(last, out)
+    }
+
+    /// What a result says, in the order of the columns: token and link only if they may leave, what went wrong in words.
+    fn results(&self, row: &ResultRow, language: Language) -> [Json; RESULT_COLUMNS.len()] {
+        let token = row.token.as_ref().filter(|_| !self.without_tokens);
+        let token = token.map(Secret::expose);
+        let stage = row.stage.as_ref();
+        [
+            json!(row.row),
+            json!(row.status),
+            json!(token),
+            json!(token.and_then(|token| Some(self.link?.render(token, row.row)))),
+            json!(row.error_code),
+            json!(in_words(row, language)),
+            json!(row.attempts),
+            json!(row.sent_at),
+            json!(stage.map(|stage| &stage.name)),
+            json!(stage.and_then(|stage| stage.at)),
+            json!(stage.map(|stage| stage.is_signed)),
+        ]
     }
 }
 
@@ -197,30 +189,6 @@ fn fill(row: &ResultRow) -> Fill {
         Status::Duplicate => Fill::Grey,
         Status::Pending => Fill::Blue,
     }
-}
-
-/// What a result says, in the order of the columns: token and link only if they may leave, what went wrong in words.
-fn results(
-    row: &ResultRow,
-    options: &ExportOptions<'_>,
-    language: Language,
-) -> [Json; RESULT_COLUMNS.len()] {
-    let token = row.token.as_ref().filter(|_| !options.without_tokens);
-    let token = token.map(Secret::expose);
-    let stage = row.stage.as_ref();
-    [
-        json!(row.row),
-        json!(row.status),
-        json!(token),
-        json!(token.and_then(|token| Some(options.link?.render(token, row.row)))),
-        json!(row.error_code),
-        json!(in_words(row, language)),
-        json!(row.attempts),
-        json!(row.sent_at),
-        json!(stage.map(|stage| &stage.name)),
-        json!(stage.and_then(|stage| stage.at)),
-        json!(stage.map(|stage| stage.is_signed)),
-    ]
 }
 
 fn as_cell(result: Json) -> Cell {

@@ -10,12 +10,10 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::export::in_words;
-use super::text::{Further, as_float, duration, environment, local, vendor_words};
+use super::text::{Further, as_float, duration, environment, vendor_words};
 use super::words::Language;
-use crate::error::Error;
-use crate::model::{
-    MinuteCount, ResultRow, RunStatistics, RunSummary, StageCount, Timestamp, mask_text, printable,
-};
+use crate::error::{Error, Result};
+use crate::model::{Minute, ResultRow, RunStatistics, RunSummary, Timestamp, mask_text, printable};
 
 pub struct ReportData {
     pub summary: RunSummary,
@@ -44,13 +42,8 @@ const LABEL_STEPS: [usize; 13] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, D
 const DAY: usize = 1440;
 /// A page about a run of more than a month shows its first month.
 const MOST_MINUTES: usize = 45_000;
-/// Who signed later is counted with the last day.
-const MOST_DAYS: u64 = 90;
 
-/// A bar of a plot: the label below it, and its parts from the bottom up.
-type Bar<const PARTS: usize> = (Option<String>, [u64; PARTS]);
-
-pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<(), Error> {
+pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) -> Result<()> {
     // Only the kind of a template's error: its detail may quote values.
     let page = render(data, language).map_err(|error| Error::unwritten(&error.kind()))?;
     let written = out.write_all(page.as_bytes()).and_then(|()| out.flush());
@@ -70,9 +63,8 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
     let history = data.runs.iter().rev().map(|run| {
         let needing = run.counts.needing_a_person();
         let parts = [run.counts.created, needing, run.counts.pending];
-        (Some(run.run.to_string()), parts)
+        (run.run, parts)
     });
-    let history: Vec<Bar<3>> = history.collect();
     environment.get_template("page.html")?.render(context! {
         w => Serde(language.words()),
         s => Serde(&data.summary),
@@ -84,11 +76,9 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
         reading => &data.further.reading,
         sending => &data.further.sending,
         statistics => Serde(&data.statistics),
-        per_minute => over_time(data, data.per_minute, |minute| minute.requests),
-        per_second => over_time(data, data.per_second, |minute| minute.busiest_second),
-        follow => Serde(follow(&data.statistics.stages)),
-        latency => Serde(latency(&data.statistics.latencies_ms)),
-        history => Serde(history),
+        per_minute => over_time(data, data.per_minute, |minute| minute.1),
+        per_second => over_time(data, data.per_second, |minute| minute.2),
+        history => Serde(history.collect::<Vec<_>>()),
         runs => Serde(&data.runs),
     })
 }
@@ -121,7 +111,7 @@ fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> 
 
 /// `Africa/Cairo, UTC+02:00`.
 fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
-    let offset = local(zone, at).strftime("UTC%:z").to_string();
+    let offset = at.local(zone).strftime("UTC%:z").to_string();
     match zone.iana_name() {
         Some(name) if name != "UTC" => format!("{name}, {offset}"),
         _ => offset,
@@ -142,12 +132,12 @@ fn in_units(seconds: f64, language: Language) -> String {
 fn over_time(
     data: &ReportData,
     limit: Option<NonZeroU32>,
-    value: fn(&MinuteCount) -> u64,
+    value: fn(&Minute) -> u64,
 ) -> Option<Value> {
-    let first = data.statistics.minutes.first()?.at;
+    let first = data.statistics.minutes.first()?.0;
     let mut values = Vec::new();
     for minute in &data.statistics.minutes {
-        let place = usize::try_from(minute.at.ms_since(first) / 60_000).unwrap_or(MOST_MINUTES);
+        let place = usize::try_from(minute.0.ms_since(first) / 60_000).unwrap_or(MOST_MINUTES);
         if place < MOST_MINUTES {
             values.resize(values.len().max(place + 1), 0);
             values[place] = value(minute);
@@ -155,7 +145,7 @@ fn over_time(
     }
     let clock = |place: usize| {
         let ms = i64::try_from(place).unwrap_or(0) * 60_000;
-        local(&data.zone, Timestamp(first.0.saturating_add(ms)))
+        Timestamp(first.0.saturating_add(ms)).local(&data.zone)
     };
     let mut steps = LABEL_STEPS.into_iter();
     let step = steps.find(|step| values.len() / step <= TIME_LABELS);
@@ -178,43 +168,6 @@ fn over_time(
     });
     let bars = Serde(bars.collect::<Vec<_>>());
     Some(context! { limit => Serde(limit), is_stretched => stretch > 1, bars })
-}
-
-/// How many had signed, or stood at another stage, so many days after the invitation; nothing where nothing tells of it.
-fn follow(stages: &[StageCount]) -> Vec<Bar<2>> {
-    let known = stages
-        .iter()
-        .filter_map(|stage| Some((stage.days?.min(MOST_DAYS), stage)));
-    let known: Vec<(u64, &StageCount)> = known.collect();
-    let Some((last, _)) = known.last() else {
-        return Vec::new();
-    };
-    let labelled = steps(as_float(*last), 8);
-    let bars = (0..=*last).map(|day| {
-        let mut parts = [0; 2];
-        for (_, stage) in known.iter().filter(|(days, _)| *days <= day) {
-            parts[usize::from(!stage.is_signed)] += stage.count;
-        }
-        (labelled.contains(&day).then(|| day.to_string()), parts)
-    });
-    bars.collect()
-}
-
-/// Percentiles from the sorted list of how many answers took how long; nothing without an answer.
-fn latency(latencies_ms: &[(u64, u64)]) -> Vec<Bar<1>> {
-    let total: u64 = latencies_ms.iter().map(|(_, count)| count).sum();
-    let mut bars = Vec::new();
-    for percent in [50, 90, 95, 99, 100] {
-        let mut left = (total * percent).div_ceil(100);
-        for (ms, count) in latencies_ms {
-            if left <= *count {
-                bars.push((Some(format!("{percent} %")), [*ms]));
-                break;
-            }
-            left -= count;
-        }
-    }
-    bars
 }
 
 /// Round numbers from nought to `end`, about as many as wanted.
@@ -245,11 +198,7 @@ mod tests {
 
     #[test]
     fn minutes_far_apart_do_not_fill_the_page() {
-        let minute = |at| MinuteCount {
-            at: Timestamp(at),
-            requests: 1,
-            busiest_second: 1,
-        };
+        let minute = |at| (Timestamp(at), 1, 1);
         let mut summary = a_summary();
         summary.source = "<a> & b.csv".to_owned();
         let data = ReportData {
@@ -262,7 +211,7 @@ mod tests {
             per_minute: NonZeroU32::new(60),
             statistics: RunStatistics {
                 minutes: vec![minute(0), minute(44_999 * 60_000), minute(i64::MAX)],
-                ..RunStatistics::default()
+                sums: serde_json::json!({ "answers": [], "problems": [], "latency": [], "follow": [] }),
             },
             runs: Vec::new(),
         };

@@ -15,12 +15,12 @@ mod workbook;
 
 pub use annotate::{Annotator, SheetShape};
 pub use check::CheckTally;
-pub use export::{ExportOptions, Format, Sink, sink};
+pub use export::{Export, Format};
 pub use html::{PEOPLE, ReportData, write_html};
-pub use progress::Progress;
+pub use progress::{Progress, Tell};
 pub use template::{TemplateSpec, write_template};
 pub use text::{
     Finding, Further, Level, Look, command, counted, doctor_json, not_done, reason, rendered, texts,
 };
 pub use words::{Language, is_added};
-pub use workbook::WRITTEN_AT;
+pub use workbook::AUTHOR;

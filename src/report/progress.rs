@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
 
-use super::text::{as_float, counted, duration, local, thousands};
+use super::text::{as_float, counted, duration, thousands};
 use crate::model::Timestamp;
 
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
-type Tell = Box<dyn Fn(&str) + Send + Sync>;
+/// Where plain lines go, for logs and pipes.
+pub type Tell = Box<dyn Fn(&str) + Send + Sync>;
 
 pub struct Progress {
     /// Keeps count and time; drawn on a terminal alone.
     bar: ProgressBar,
-    /// Where plain lines go.
     lines: Option<Tell>,
     /// The time that a row takes at the rate limits.
     per_row: Duration,
@@ -26,36 +26,20 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Of a run with so many rows that are due; shows nothing.
-    pub fn hidden(total: u64, per_row: Duration) -> Self {
+    /// Of a run with so many rows that are due; shows a bar on stderr, which must be a terminal, or lines, or nothing.
+    pub fn begin(total: u64, per_row: Duration, is_drawn: bool, lines: Option<Tell>) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if is_drawn {
+            let style = ProgressStyle::with_template("{bar:10} {human_pos}/{human_len} {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(Duration::from_secs(1));
+        }
         Progress {
-            bar: ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()),
-            lines: None,
+            bar,
+            lines,
             per_row,
             told: Mutex::new((Instant::now(), 0)),
-        }
-    }
-
-    /// A bar on stderr; only for a terminal.
-    pub fn bar(total: u64, per_row: Duration) -> Self {
-        let progress = Progress::hidden(total, per_row);
-        let style = ProgressStyle::with_template("{bar:10} {human_pos}/{human_len} {wide_msg}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        progress.bar.set_style(style);
-        progress.bar.set_draw_target(ProgressDrawTarget::stderr());
-        progress.bar.enable_steady_tick(Duration::from_secs(1));
-        progress
-    }
-
-    /// Plain lines, told to `tell`, for logs and pipes.
-    pub fn lines(
-        total: u64,
-        per_row: Duration,
-        tell: impl Fn(&str) + Send + Sync + 'static,
-    ) -> Self {
-        Progress {
-            lines: Some(Box::new(tell)),
-            ..Progress::hidden(total, per_row)
         }
     }
 
@@ -79,7 +63,7 @@ impl Progress {
 
     /// Nothing is sent until then.
     pub fn pause(&self, until: Timestamp) {
-        let until = local(&TimeZone::system(), until).strftime("%H:%M:%S");
+        let until = until.local(&TimeZone::system()).strftime("%H:%M:%S");
         let text = format!("paused: Vlens asked for it; goes on at {until}");
         match &self.lines {
             None => self.bar.set_message(text),

@@ -185,11 +185,7 @@ fn example_for(key: &str) -> &'static str {
     fitting.map_or("…", |(_, example)| example)
 }
 
-pub fn write_template(
-    spec: &TemplateSpec<'_>,
-    written_at: u64,
-    out: impl Write,
-) -> Result<(), Error> {
+pub fn write_template(spec: &TemplateSpec<'_>, out: impl Write) -> Result<(), Error> {
     let columns = spec.columns();
     let mut labels = columns.iter().flat_map(|column| spec.labels(column));
     let in_arabic = labels.any(|label| label.contains(is_arabic));
@@ -223,7 +219,6 @@ pub fn write_template(
     sheet.ignore_error_range(0, 0, LAST_ROW, mark, IgnoreError::NumberStoredAsText)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
     write_lists(&mut book.workbook, &columns)?;
-    book.name_time(written_at);
     book.save(out)
 }
 

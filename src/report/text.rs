@@ -9,8 +9,7 @@ use std::sync::LazyLock;
 use clap::builder::styling::{AnsiColor, Effects, Style};
 use console::{Alignment, pad_str};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, SignedDurationRound, Unit, Zoned};
+use jiff::{SignedDuration, SignedDurationRound, Unit};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
@@ -21,7 +20,7 @@ use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
 use crate::error::filled;
-use crate::model::{RunId, RunSummary, Stop, Timestamp, printable, quoted};
+use crate::model::{RunId, RunSummary, Stop, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
 pub mod texts {
@@ -352,12 +351,6 @@ pub(super) fn duration(seconds: f64) -> String {
     PRINTER.duration_to_string(&span.round(round).unwrap_or(span))
 }
 
-/// As the clock on the wall there shows it.
-pub(super) fn local(zone: &TimeZone, at: Timestamp) -> Zoned {
-    let at = jiff::Timestamp::from_millisecond(at.0);
-    at.unwrap_or_default().to_zoned(zone.clone())
-}
-
 /// A count as a number to draw or to divide; exact up to 2^53.
 #[expect(
     clippy::cast_precision_loss,
@@ -416,7 +409,7 @@ fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::Counts;
+    use crate::model::{Counts, Timestamp};
     use crate::tables::rows;
 
     /// A run with a bit of everything.

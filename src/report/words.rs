@@ -8,9 +8,7 @@ use std::sync::LazyLock;
 use toml::{Table, Value};
 
 use crate::error::filled;
-use crate::model::{
-    Problem, RESULT_COLUMNS, meaning, meaning_in_arabic, printable, told_in_arabic,
-};
+use crate::model::{Problem, RESULT_COLUMNS, meaning, printable, told_in_arabic};
 
 /// The language of a page or a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -68,8 +66,7 @@ impl Language {
 
     /// What a code of a problem means.
     pub(super) fn meaning(self, code: &str) -> Cow<'static, str> {
-        let arabic = (self == Language::Arabic).then(|| meaning_in_arabic(code));
-        let told = arabic.flatten().or_else(|| meaning(code));
+        let told = meaning(code, self == Language::Arabic);
         told.map_or_else(|| Cow::Owned(code.to_owned()), Cow::Borrowed)
     }
 

@@ -11,11 +11,11 @@ use rust_xlsxwriter::{
 };
 
 use super::words::Language;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::{Cell, NumberFormat, looks_like_formula, printable, printable_lines};
 
-/// The document property that names the second in which the book was written. Whoever changes the book changes the file's own time.
-pub const WRITTEN_AT: &str = "vlens-batch written at";
+/// Who has made a workbook, as it says itself. Whoever changes the book changes the file's own time, which is named there too.
+pub const AUTHOR: &str = "vlens-batch";
 
 /// Rows of a sheet, the header included.
 pub(super) const MAX_ROWS: u32 = 1_048_576;
@@ -75,11 +75,8 @@ pub(super) struct Book {
 impl Book {
     /// Begins the sheet of customers behind those that `workbook` has. A name that Excel refuses becomes `Rows`. Rows are written one
     /// after another and not kept in memory.
-    pub(super) fn begin(
-        mut workbook: Workbook,
-        name: &str,
-        right_to_left: bool,
-    ) -> Result<Book, Error> {
+    pub(super) fn begin(mut workbook: Workbook, name: &str, right_to_left: bool) -> Result<Book> {
+        workbook.set_properties(&DocProperties::new().set_author(AUTHOR));
         let sheet = workbook.add_worksheet_with_constant_memory()?;
         if sheet.set_name(printable(name)).is_err() {
             sheet.set_name("Rows")?;
@@ -102,7 +99,7 @@ impl Book {
         columns: &[String],
         width: impl Fn(usize) -> Option<f64>,
         shown: impl Fn(&str) -> Option<&'static str>,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         self.header_row = row;
         self.columns = columns.len();
         let last = self.last_column();
@@ -127,7 +124,7 @@ impl Book {
         Ok(())
     }
 
-    pub(super) fn sheet(&mut self) -> Result<&mut Worksheet, Error> {
+    pub(super) fn sheet(&mut self) -> Result<&mut Worksheet> {
         Ok(self.workbook.worksheet_from_index(self.sheet)?)
     }
 
@@ -139,7 +136,7 @@ impl Book {
         cell: &Cell,
         face: Face<'_>,
         fill: Fill,
-    ) -> Result<(), Error> {
+    ) -> Result<()> {
         if fill == Fill::None && cell.as_shown().is_empty() {
             return Ok(());
         }
@@ -167,22 +164,8 @@ impl Book {
         column_of(self.columns.saturating_sub(1))
     }
 
-    pub(super) fn name_time(&mut self, written_at: u64) {
-        let properties = DocProperties::new();
-        let properties = properties.set_custom_property(WRITTEN_AT, written_at.to_string());
-        self.workbook.set_properties(&properties);
-    }
-
     /// Ends the sheet of customers at its last row, and writes the workbook.
-    pub(super) fn finish(
-        mut self,
-        last_row: u32,
-        written_at: Option<u64>,
-        out: impl Write,
-    ) -> Result<(), Error> {
-        if let Some(second) = written_at {
-            self.name_time(second);
-        }
+    pub(super) fn finish(mut self, last_row: u32, out: impl Write) -> Result<()> {
         let (header_row, last_column) = (self.header_row, self.last_column());
         self.sheet()?
             .autofilter(header_row, 0, last_row, last_column)?;
@@ -191,7 +174,7 @@ impl Book {
 
     /// As a whole, since over an error of `out` the package's writer speaks on stderr itself. A writer that gathers is emptied too, as
     /// an error on its way out would be lost.
-    pub(super) fn save(&mut self, mut out: impl Write) -> Result<(), Error> {
+    pub(super) fn save(&mut self, mut out: impl Write) -> Result<()> {
         let book = self.workbook.save_to_buffer()?;
         let written = out.write_all(&book).and_then(|()| out.flush());
         Ok(written.map_err(XlsxError::from)?)
@@ -297,7 +280,7 @@ pub(super) fn header_format() -> Format {
 /// A note beside a cell, in pixels.
 pub(super) fn note(text: &str, width: u32, height: u32) -> Note {
     Note::new(printable_lines(text))
-        .set_author("vlens-batch")
+        .set_author(AUTHOR)
         .add_author_prefix(false)
         .set_width(width)
         .set_height(height)

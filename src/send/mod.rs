@@ -68,7 +68,7 @@ pub enum SendEvent {
     Paused { wait: Duration },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Tally {
     pub counts: Counts,
     /// Requests for invitations in this run.

@@ -70,8 +70,7 @@ impl StopReason {
 
 /// As the clock on the wall here shows it.
 pub fn local(at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
-    let at = at.to_zoned(jiff::tz::TimeZone::system());
+    let at = at.local(&jiff::tz::TimeZone::system());
     at.strftime("%Y-%m-%d %H:%M").to_string()
 }
 

@@ -14,7 +14,7 @@ use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{DEFAULT_BASE_URL, Settings};
 use crate::cli::system::own_config;
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
 use crate::report::texts;
@@ -24,11 +24,7 @@ use crate::vlens::BaseUrl;
 const API_KEY_FILE: &str = "api-key";
 const PASSWORD_FILE: &str = "password";
 
-pub async fn account(
-    args: &AccountArgs,
-    settings: Result<Settings, Error>,
-    output: Output,
-) -> Ended {
+pub async fn account(args: &AccountArgs, settings: Result<Settings>, output: Output) -> Ended {
     let own = own_config().ok_or_else(|| Error::of("no_home", &[]))?;
     if args.forget {
         return forget(&own, output);
@@ -93,7 +89,7 @@ async fn let_in(
     [tenant, user]: &[String; 2],
     [api_key, password]: &[Secret; 2],
     own: &Path,
-) -> Result<String, Error> {
+) -> Result<String> {
     let kept = [
         Some(base_url.as_str()).filter(|url| *url != DEFAULT_BASE_URL),
         Some(tenant),
@@ -153,7 +149,7 @@ fn ask(([tenant, user], key): ([Option<String>; 2], Option<Secret>)) -> io::Resu
 }
 
 /// The user's config as it is, but for these settings of the API; and whether it had any of them.
-fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool), Error> {
+fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool)> {
     let unusable =
         |why: &dyn Display| Error::of("config_unreadable.account", &[&own.display(), why]);
     let text = match read_text(own) {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
@@ -13,11 +14,10 @@ use super::target::Target;
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
 use crate::cli::files::{
     Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
-    written_now,
 };
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, nearest, quoted_path};
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Result};
 use crate::input::Input;
 use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
@@ -34,7 +34,7 @@ use crate::vlens;
 const SCREEN: usize = 40;
 
 /// The file named on the command line; `-` is standard input.
-pub fn input(file: &Path) -> Result<Input, Error> {
+pub fn input(file: &Path) -> Result<Input> {
     if file == Path::new("-") {
         return Input::from_stdin(std::io::stdin().lock());
     }
@@ -42,7 +42,7 @@ pub fn input(file: &Path) -> Result<Input, Error> {
 }
 
 /// Opens the sheet with everything that its mapping needs.
-pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result<Sheet, Error> {
+pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result<Sheet> {
     let bind = BindOptions {
         forms: forms(settings)?,
         contract_types: args.contract_type.clone(),
@@ -65,7 +65,7 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
 }
 
 /// The stored forms: `contract-types/ID.json` beside the config.
-pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Error> {
+pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>> {
     let mut forms = BTreeMap::new();
     let entries = std::fs::read_dir(settings.forms_folder());
     for entry in entries.into_iter().flatten().flatten() {
@@ -81,7 +81,7 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>, Erro
     Ok(forms)
 }
 
-pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form, Error> {
+pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form> {
     let path = settings.form_path(id);
     let shown = path.display();
     let pull = settings.command(&format!("contract-types pull {id}"));
@@ -94,7 +94,7 @@ pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form, Error> {
         .map_err(|error| Error::of("form_unreadable.stored", &[&shown, &error, &pull]))
 }
 
-fn user_public_key(settings: &Settings) -> Result<Option<String>, Error> {
+fn user_public_key(settings: &Settings) -> Result<Option<String>> {
     let Some(name) = &settings.config.session.user_public_key_file else {
         return Ok(None);
     };
@@ -155,7 +155,7 @@ pub fn dry_run(
 }
 
 /// The ledger as it is now, if there is one, which knows by what the rows of this sheet are told apart.
-fn compared_with(path: &Path, sheet: &Sheet) -> Result<Option<Reader>, Error> {
+fn compared_with(path: &Path, sheet: &Sheet) -> Result<Option<Reader>> {
     let reader = Reader::open(path)?.map(Reader::hold).transpose()?;
     if let Some(reader) = &reader {
         reader.tell_apart_by(&sheet.mapping.told_by)?;
@@ -184,7 +184,7 @@ pub fn check(args: &CheckArgs, settings: &Settings) -> Ended {
 }
 
 /// Neither the sheet itself, nor a marked one in which somebody has corrected something.
-fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<(), Error> {
+fn refuse_to_overwrite(args: &CheckArgs, settings: &Settings) -> Result<()> {
     let Some(out) = &args.annotate else {
         return Ok(());
     };
@@ -211,7 +211,7 @@ fn free_name(file: &Path) -> PathBuf {
 }
 
 /// Writes the marked sheet alone, without a word, if it has anything for a person; gives whether it has.
-pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool, Error> {
+pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool> {
     let mut sheet = open_sheet(&input(&args.file)?, settings, &args.read)?;
     let mut check = Check::look(args, settings, &mut sheet, silent(settings))?;
     let is_in_doubt = sheet.notes().iter().any(Note::is_doubt);
@@ -273,7 +273,7 @@ impl<'a> Check<'a> {
         settings: &Settings,
         sheet: &mut Sheet,
         output: Output,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         let reader = match settings.ledger(false) {
             Ok(path) => compared_with(&path, sheet)?,
             Err(Error { message, .. }) => {
@@ -294,7 +294,7 @@ impl<'a> Check<'a> {
         output: Output,
         (reader, wishes): (Option<Reader>, Wishes),
         stop: &StopSignal,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self> {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
         let headers = Shown::of(columns.iter().map(String::as_str));
@@ -326,7 +326,7 @@ impl<'a> Check<'a> {
         Ok(check)
     }
 
-    fn row(&mut self, judged: &mut Judged) -> Result<(), Error> {
+    fn row(&mut self, judged: &mut Judged) -> Result<()> {
         let is_changed = self.compare_with_ledger(judged)?;
         if let Verdict::Valid(invitation) = &judged.verdict {
             if self.tally.filled.is_none() {
@@ -346,7 +346,7 @@ impl<'a> Check<'a> {
 
     /// Notes what a `run` would make of a valid row. That only the ledger knows whom a row above has met too is found here. Gives
     /// whether an earlier run created this invitation with other content, which stays.
-    fn compare_with_ledger(&mut self, judged: &mut Judged) -> Result<bool, Error> {
+    fn compare_with_ledger(&mut self, judged: &mut Judged) -> Result<bool> {
         let (Verdict::Valid(invitation), Some(reader)) = (&judged.verdict, &self.reader) else {
             return Ok(false);
         };
@@ -405,12 +405,12 @@ impl<'a> Check<'a> {
     }
 
     /// Writes the marked workbook, whose file has the time that it names itself.
-    fn write_marked(&mut self, sheet: &Sheet, readers: Readers) -> Result<(), Error> {
+    fn write_marked(&mut self, sheet: &Sheet, readers: Readers) -> Result<()> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
             return Ok(());
         };
         let notes = texts_of(&sheet.notes());
-        let write = written_now(|second, file| annotator.finish(&self.tally, &notes, second, file));
+        let write = |file: &File| annotator.finish(&self.tally, &notes, file);
         write_file(path, readers, write)?;
         let told = format!(
             "The sheet with every problem marked is in {}.",
@@ -421,7 +421,7 @@ impl<'a> Check<'a> {
     }
 
     /// The first bodies exactly as they would be sent, one a line.
-    fn show_bodies(&self) -> Result<(), Error> {
+    fn show_bodies(&self) -> Result<()> {
         self.output.print_with(|out| {
             if self.output.json {
                 return writeln!(out, "{{\"bodies\":[{}]}}", self.bodies.join(","));
@@ -431,7 +431,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Result<(), Error> {
+    fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Result<()> {
         let (args, output) = (self.args, self.output);
         let notes = texts_of(&sheet.notes());
         let source = args.file.display().to_string();

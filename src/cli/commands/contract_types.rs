@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::check::form;
 use super::target::{Target, open_api};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
-use crate::cli::files::{
-    Readers, may_be_replaced, refuse_ending, write_bytes, write_file, written_now,
-};
+use crate::cli::files::{Readers, may_be_replaced, refuse_ending, write_bytes, write_file};
 use crate::cli::settings::{Settings, Typed, quoted_path};
 use crate::error::{Ended, Error};
 use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
@@ -128,8 +126,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         },
         example_marker: EXAMPLE_MARKER,
     };
-    let write = written_now(|second, file| write_template(&spec, second, file));
-    write_file(path, Readers::Everyone, write)?;
+    write_file(path, Readers::Everyone, |file| write_template(&spec, file))?;
     let document =
         json!({ "template": path.to_string_lossy(), "contract_type": id, "fields": fields });
     let config = &settings.config;

@@ -9,7 +9,7 @@ use super::register;
 use crate::cli::args::{PurgeArgs, SettleArgs, SettledAs};
 use crate::cli::settings::Settings;
 use crate::clock;
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Result};
 use crate::ledger::Event;
 use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::texts;
@@ -56,7 +56,7 @@ pub fn refuse_unfit_rows(
     rows: &BTreeSet<RowNumber>,
     fits: impl Fn(Status) -> bool,
     error: &'static str,
-) -> Result<(), Error> {
+) -> Result<()> {
     let mut others = Vec::new();
     for &row in rows {
         let result = opened.reader.result(run, row)?;

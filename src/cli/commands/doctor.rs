@@ -13,7 +13,7 @@ use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{Held, Part, missing};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{FileSystemCheck, Reader, check_file_system, refuse_loss};
 use crate::model::{Binding, ContractTypeId, Timestamp};
 use crate::register::Register;
@@ -29,7 +29,7 @@ const SKEW_MS: i64 = 60_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What was found; an error is a failure.
-type Looked = Result<Finding, Error>;
+type Looked = Result<Finding>;
 
 /// One in the words of an error.
 fn said(level: Level, Error { message, hint, .. }: Error) -> Finding {
@@ -62,7 +62,7 @@ impl Chart {
 
 pub async fn doctor(
     allow_insecure_http: bool,
-    settings: Result<Settings, Error>,
+    settings: Result<Settings>,
     global: &Global,
 ) -> Ended {
     let mut chart = Chart::default();
@@ -105,11 +105,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("tenant", tenant(settings));
     chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
-    let authorities = settings.authorities().map(|named| match &named[..] {
-        [] => Finding::default(),
-        _ => Finding::of("authority", &[]),
-    });
-    chart.note("authority", authorities);
+    chart.note("authority", authority(settings));
     let sending = settings.sending(&SendArgs::default());
     let needs_login = settings.needs_login();
     let target = Target::of(settings, &sending, allow_insecure_http, needs_login);
@@ -149,15 +145,11 @@ fn paused(settings: &Settings) -> Option<String> {
 fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Chart) -> bool {
     let path = settings.ledger(false);
     let place = path.and_then(|path| check_file_system(&path, is_made(&path)));
-    let ledger = place.as_ref().map_err(Error::clone);
-    let ledger = ledger.and_then(|at| sound_ledger(&at.path, settings, wanted));
-    let is_sound = ledger.is_ok();
-    let (ledger, binding) = ledger.map_or_else(
-        |error| (Err(error), Ok(Finding::default())),
-        |(found, whose)| (Ok(found), whose),
-    );
-    chart.note("ledger", ledger);
-    chart.note("binding", binding);
+    let sound = place.as_ref().map_err(Error::clone);
+    let sound = sound.and_then(|at| note_ledger(&at.path, settings, wanted, chart));
+    let is_sound = sound.is_ok();
+    // What is sound is noted.
+    chart.note("ledger", sound.map(|()| Finding::default()));
     if let Ok(at) = &place {
         look_at_place(at, chart);
     }
@@ -165,11 +157,11 @@ fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Cha
 }
 
 fn config(settings: &Settings) -> Finding {
-    let fields = settings.config.fields.as_ref().map(|groups| {
+    let groups = settings.config.fields.as_ref();
+    let fields = groups.map_or("headers are the fields".to_owned(), |groups| {
         let mapped: usize = groups.iter().map(|(_, fields)| fields.len()).sum();
         counted(mapped as u64, "field is mapped", "fields are mapped")
     });
-    let fields = fields.unwrap_or("headers are the fields".to_owned());
     let Some(path) = &settings.config_path else {
         let own = settings.own.as_ref();
         let holds = own.map_or("defaults hold".to_owned(), |(_, own)| {
@@ -180,12 +172,18 @@ fn config(settings: &Settings) -> Finding {
     let shown = path.display();
     match mode_of(path) {
         Some(mode) if mode & 0o022 != 0 => {
-            let file = quoted_path(path);
-            Finding::of("config.open", &[&shown, &file])
+            Finding::of("config.open", &[&shown, &quoted_path(path)])
         }
         Some(_) => Finding::of("config.read", &[&shown, &fields]),
         None => Finding::of("config.unknown", &[&shown, &fields]),
     }
+}
+
+fn authority(settings: &Settings) -> Looked {
+    Ok(match &settings.authorities()?[..] {
+        [] => Finding::default(),
+        _ => Finding::of("authority", &[]),
+    })
 }
 
 fn tenant(settings: &Settings) -> Looked {
@@ -222,37 +220,37 @@ fn secret(settings: &Settings, part: Part) -> Looked {
     let shown = path.display();
     Ok(match mode_of(&path) {
         Some(mode) if mode & 0o044 != 0 => {
-            let file = quoted_path(&path);
-            Finding::of("secret.open", &[&part, &shown, &file])
+            Finding::of("secret.open", &[&part, &shown, &quoted_path(&path)])
         }
         Some(_) => Finding::of("secret.read", &[&part, &shown]),
         None => Finding::of("secret.unknown", &[&part, &shown]),
     })
 }
 
-/// That the ledger is sound, or not there yet; and whose it is.
-fn sound_ledger(
+/// Notes that the ledger is sound, or not there yet; and whose it is.
+fn note_ledger(
     path: &Path,
     settings: &Settings,
     wanted: Option<&Binding>,
-) -> Result<(Finding, Looked), Error> {
+    chart: &mut Chart,
+) -> Result<()> {
     refuse_loss(path, None, &settings.again(false, None))?;
     let shown = path.display();
     let Some(reader) = Reader::open(path)? else {
-        return Ok((
-            Finding::of("ledger.none", &[&shown]),
-            Ok(Finding::default()),
-        ));
+        chart.note("ledger", Ok(Finding::of("ledger.none", &[&shown])));
+        return Ok(());
     };
     let (fault, bytes) = reader.health()?;
     if let Some(fault) = fault {
         return Err(Error::of("ledger_damaged", &[&shown, &fault]));
     }
+    let sound = Finding::of("ledger.sound", &[&shown, &HumanBytes(bytes)]);
+    chart.note("ledger", Ok(sound));
     let of = &reader.binding;
     let bound = wanted.map_or(Ok(()), |wanted| reader.require(wanted));
-    let whose = bound.map(|()| Finding::of("ledger.bound", &[&of.tenancy_name, &of.base_url]));
-    let sound = Finding::of("ledger.sound", &[&shown, &HumanBytes(bytes)]);
-    Ok((sound, whose))
+    let whose = |()| Finding::of("ledger.bound", &[&of.tenancy_name, &of.base_url]);
+    chart.note("binding", bound.map(whose));
+    Ok(())
 }
 
 /// Who may open the ledger, where it lies, and whether it has room.
@@ -274,12 +272,10 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
         None => Ok(Finding::of("place.local", &[])),
     };
     chart.note("place", place);
-    let space = match at.free_bytes {
+    let space = match at.free_bytes.map(HumanBytes) {
         None => Finding::of("space.unknown", &[]),
-        Some(bytes) if bytes < LITTLE_SPACE_BYTES => {
-            Finding::of("space.little", &[&HumanBytes(bytes)])
-        }
-        Some(bytes) => Finding::of("space.left", &[&HumanBytes(bytes)]),
+        Some(left) if left.0 < LITTLE_SPACE_BYTES => Finding::of("space.little", &[&left]),
+        Some(left) => Finding::of("space.left", &[&left]),
     };
     chart.note("space", Ok(space));
 }
@@ -316,9 +312,8 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     };
     match login {
         Ok(server_date) => {
-            let clock =
-                server_date.map_or_else(Finding::default, |date| clocks(date, clock::now()));
-            chart.note("clock", Ok(clock));
+            let clock = server_date.map(|date| clocks(date, clock::now()));
+            chart.note("clock", Ok(clock.unwrap_or_default()));
             chart.note("login", Ok(Finding::of("login.accepted", &[])));
             chart.note("contract_types", Ok(contract_types(&api, settings).await));
         }
@@ -345,9 +340,9 @@ async fn contract_types(api: &Api, settings: &Settings) -> Finding {
         Err(error) => return said(Level::Warning, error),
     };
     let is_listed = |id: &ContractTypeId| entries.iter().any(|entry| entry.id == *id);
-    let named = settings.config.contract_types().into_iter();
-    let unknown = named.filter(|id| !is_listed(id));
-    let unknown: Vec<String> = unknown.map(|id| id.to_string()).collect();
+    let mut unknown = settings.config.contract_types();
+    unknown.retain(|id| !is_listed(id));
+    let unknown: Vec<String> = unknown.iter().map(ToString::to_string).collect();
     if unknown.is_empty() {
         return Finding::of("contract_types.seen", &[&entries.len()]);
     }

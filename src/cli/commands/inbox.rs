@@ -20,10 +20,10 @@ use crate::cli::files::{Readers, beside, is_in_use, may_be_replaced, read_text, 
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{caught, watch_signals};
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
-use crate::model::{RunSummary, meaning_in_arabic, printable, printable_lines};
+use crate::model::{RunSummary, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
 
@@ -159,7 +159,7 @@ struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     /// Refuses a folder that is not there or takes no results.
-    fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self, Error> {
+    fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self> {
         std::fs::read_dir(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
         tempfile::tempfile_in(&args.dir)
@@ -187,7 +187,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// The sheets that are new and complete, oldest first. Everything else is left alone without a word.
-    async fn complete_sheets(&self) -> Result<Vec<Found>, Error> {
+    async fn complete_sheets(&self) -> Result<Vec<Found>> {
         let mut new = self.sheets()?;
         new.retain(|found| !self.has_swept(found).unwrap_or(false));
         let ledger = |found| self.settings(found)?.ledger(self.send.sandbox);
@@ -204,7 +204,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// What has the name of a sheet, and is not in use.
-    fn sheets(&self) -> Result<Vec<Found>, Error> {
+    fn sheets(&self) -> Result<Vec<Found>> {
         let unreadable = |error: io::Error| unusable(&self.args.dir, "cannot be read", &error);
         let folder = self.args.dir.canonicalize().map_err(unreadable)?;
         let entries = std::fs::read_dir(&self.args.dir).map_err(unreadable)?;
@@ -244,7 +244,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Sheets of this folder with rows that are due though no sweep will send them: gone, or what lies there now is dealt with.
-    fn left_behind(&self) -> Result<Vec<Error>, Error> {
+    fn left_behind(&self) -> Result<Vec<Error>> {
         let settings = Settings::find(self.global, Some(&self.args.dir.join(RESULTS)))?;
         let path = settings.ledger(self.send.sandbox)?;
         let reader = Reader::open(&path)?.filter(|_| !Lock::is_held(&path));
@@ -264,12 +264,12 @@ impl<'a> Sweep<'a> {
         Ok(told.collect())
     }
 
-    fn settings(&self, found: &Found) -> Result<Settings, Error> {
+    fn settings(&self, found: &Found) -> Result<Settings> {
         Settings::find(self.global, Some(&found.path))
     }
 
     /// Without a config that can be read, nothing is known of it; that is told once for all.
-    fn has_swept(&self, found: &Found) -> Result<bool, Error> {
+    fn has_swept(&self, found: &Found) -> Result<bool> {
         let settings = match self.settings(found) {
             Err(error) if self.config_fault.as_ref() == Some(&error) => return Ok(true),
             settings => settings?,
@@ -282,7 +282,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Runs a file and puts its results beside it. None: its bytes were dealt with before.
-    async fn file(&self, found: &Found) -> Result<Option<Swept>, Error> {
+    async fn file(&self, found: &Found) -> Result<Option<Swept>> {
         // A program may keep a file to itself while it works on it.
         let is_away = |error: io::Error| error.kind() != ErrorKind::PermissionDenied;
         if File::open(&found.path).is_err_and(is_away) {
@@ -366,7 +366,7 @@ impl<'a> Sweep<'a> {
         mut results: Results,
         run: RunSummary,
         fault: Option<Error>,
-    ) -> Result<Swept, Error> {
+    ) -> Result<Swept> {
         let place = results.write(opened, run.run)?;
         let usual = &found.beside(RESULTS, "xlsx")[0];
         if place != *usual {
@@ -447,7 +447,7 @@ fn write_error(places: Vec<PathBuf>, language: Language, error: &Error) -> Optio
     let words = match language {
         Language::English => words.into_owned(),
         Language::Arabic => {
-            let why = meaning_in_arabic(error.code).unwrap_or_default();
+            let why = meaning(error.code, true).unwrap_or_default();
             format!("{IN_ARABIC}\n{why}\n\n{words}")
         }
     };

@@ -11,7 +11,7 @@ use crate::cli::files::refuse_output;
 use crate::cli::settings::{Settings, quoted_path};
 use crate::cli::system::{data_folder, host_name, user_name};
 use crate::clock;
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{Binding, RowNumber, RunId, RunSummary, Stop, printable};
 use crate::report::{Further, not_done, reason, texts};
@@ -29,11 +29,11 @@ pub struct Opened<'s> {
     pub path: PathBuf,
     pub reader: Reader,
     /// Whether it has lost nothing that is known: whoever is to write makes sure first.
-    pub memory: Result<(), Error>,
+    pub memory: Result<()>,
 }
 
 impl<'s> Opened<'s> {
-    pub fn find(settings: &'s Settings, is_sandbox: bool) -> Result<Self, Error> {
+    pub fn find(settings: &'s Settings, is_sandbox: bool) -> Result<Self> {
         let path = settings.ledger(is_sandbox)?;
         let memory = refuse_loss(&path, None, &settings.again(is_sandbox, None));
         match (Opened::at(settings, path), memory) {
@@ -43,7 +43,7 @@ impl<'s> Opened<'s> {
     }
 
     /// The ledger at `path`; that there is none is an error that says where it was looked for.
-    pub fn at(settings: &'s Settings, path: PathBuf) -> Result<Self, Error> {
+    pub fn at(settings: &'s Settings, path: PathBuf) -> Result<Self> {
         let Some(reader) = Reader::open(&path)? else {
             let rehearsed = settings.ledger(true).ok();
             let rehearsed = rehearsed.filter(|rehearsed| *rehearsed != path && rehearsed.exists());
@@ -62,7 +62,7 @@ impl<'s> Opened<'s> {
     }
 
     /// The run named on the command line, else the newest.
-    pub fn run(&self, named: Option<RunId>) -> Result<RunId, Error> {
+    pub fn run(&self, named: Option<RunId>) -> Result<RunId> {
         let path = self.path.display();
         let Some(newest) = self.reader.newest_run()? else {
             let begin = self.settings.again(is_rehearsal(&self.reader), None);
@@ -76,14 +76,14 @@ impl<'s> Opened<'s> {
     }
 
     /// What the next commands must be given to meet this ledger, and the file of this run.
-    pub fn further(&self, run: RunId) -> Result<Further, Error> {
+    pub fn further(&self, run: RunId) -> Result<Further> {
         let typed = self.reader.typed(run)?;
         let typed = typed.and_then(|typed| serde_json::from_str(&typed).ok());
         let typed = typed.unwrap_or_default();
         Ok(self.settings.further(is_rehearsal(&self.reader), &typed))
     }
 
-    pub fn summary(&self, run: RunId) -> Result<RunSummary, Error> {
+    pub fn summary(&self, run: RunId) -> Result<RunSummary> {
         let summary = self.reader.summary(run, clock::now())?;
         Ok(self.told(summary))
     }
@@ -97,7 +97,7 @@ impl<'s> Opened<'s> {
         summary
     }
 
-    pub fn show(&self, summary: &RunSummary) -> Result<(), Error> {
+    pub fn show(&self, summary: &RunSummary) -> Result<()> {
         let further = self.further(summary.run)?;
         let changed = match summary.changed {
             0 => Vec::new(),
@@ -126,7 +126,7 @@ pub fn is_made(path: &Path) -> bool {
 }
 
 /// Makes the folder that ledgers are in unless a person names another; says so where a ledger is not safe.
-pub fn prepare_place(path: &Path, settings: &Settings) -> Result<(), Error> {
+pub fn prepare_place(path: &Path, settings: &Settings) -> Result<()> {
     if let Some(folder) = path.parent().filter(|_| is_made(path)) {
         std::fs::create_dir_all(folder).map_err(|error| {
             Error::of("ledger_folder_missing.made", &[&folder.display(), &error])
@@ -140,7 +140,7 @@ pub fn prepare_place(path: &Path, settings: &Settings) -> Result<(), Error> {
 }
 
 /// Takes the ledger's lock, or says who has it; with `wait`, takes it once it is free.
-pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Result<Lock, Error> {
+pub fn lock(path: &Path, settings: &Settings, wait: Option<&StopSignal>) -> Result<Lock> {
     const LOOK_EVERY: Duration = Duration::from_millis(200);
     let mut has_said_so = false;
     loop {
@@ -172,7 +172,7 @@ pub fn open_ledger(
     command: &'static str,
     wait: Option<&StopSignal>,
     binding: Option<&Binding>,
-) -> Result<Ledger, Error> {
+) -> Result<Ledger> {
     let lock = lock(path, settings, wait)?;
     let worker = worker(settings, command, false, None);
     Ledger::open(lock, binding, &worker, None)
@@ -225,21 +225,11 @@ pub fn ended_as(summary: &RunSummary) -> Option<Error> {
 fn history(opened: &Opened<'_>, run: RunId, row: RowNumber) -> Ended {
     let result = opened.reader.result(run, row)?;
     let result = result.ok_or_else(|| Error::of("row_not_found", &[&run, &row]))?;
-    let document = json!({
-        "row": result.row,
-        "status": result.status,
-        "duplicate_of": result.duplicate_of,
-        "error_code": result.error_code,
-        "error": result.error,
-        "attempts": result.attempts,
-        "sent_at": result.sent_at,
-        "history": result.history,
-    });
     let attempts = result.history.iter();
     let took = attempts.map(|it| Some(it.answered_at?.ms_since(it.sent_at).max(0)));
     let took = json!({ "took": took.collect::<Vec<_>>() });
     let output = opened.settings.output;
-    output.show(&document, texts::HISTORY, took)
+    output.show(&result, texts::HISTORY, took)
 }
 
 /// More lines than these are for scripts.

@@ -13,7 +13,7 @@ use crate::cli::credentials::{Part, REGISTER_KEY_FILE, missing, named_by, read_s
 use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Result};
 use crate::ledger::{InvitationId, Ledger};
 use crate::model::{Binding, CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Place, Register, TeamKey};
@@ -30,7 +30,7 @@ pub async fn join(
     binding: &Binding,
     ledger: Option<&mut Ledger>,
     patience: Option<Duration>,
-) -> Result<Option<Arc<Register>>, Error> {
+) -> Result<Option<Arc<Register>>> {
     let Some((place, key_file)) = settings.team(patience)? else {
         // Never alone without a word: what this ledger claims, the others would not hear of.
         return match ledger {
@@ -52,7 +52,7 @@ pub async fn join(
     Ok(Some(Arc::new(register)))
 }
 
-fn key(file: Option<PathBuf>) -> Result<TeamKey, Error> {
+fn key(file: Option<PathBuf>) -> Result<TeamKey> {
     let file = file.ok_or_else(|| Error::of("register_not_set.key", &[]))?;
     let text = read_secret(&file, &named_by(&file, REGISTER_KEY_FILE))?;
     TeamKey::read(&file, &text)
@@ -63,7 +63,7 @@ fn party(
     binding: &Binding,
     ledger: Option<&Ledger>,
     key: TeamKey,
-) -> Result<Party, Error> {
+) -> Result<Party> {
     let newest = ledger.map_or(Ok(None), |ledger| ledger.newest_told())?;
     Ok(Party {
         binding: binding.clone(),
@@ -77,7 +77,7 @@ fn party(
 }
 
 /// What became of requests, as far as the register has not heard of it: their process was killed, or the way was cut.
-async fn tell(register: &Register, ledger: &mut Ledger) -> Result<(), Error> {
+async fn tell(register: &Register, ledger: &mut Ledger) -> Result<()> {
     let untold = ledger.untold()?;
     for (id, event, status) in &untold {
         register.close_attempt(*id, event, *status, None).await?;
@@ -87,7 +87,7 @@ async fn tell(register: &Register, ledger: &mut Ledger) -> Result<(), Error> {
 }
 
 /// Gives the register all that this ledger knows. Returns of how many customers it knew less.
-async fn remember(register: &Register, ledger: &Ledger) -> Result<u64, Error> {
+async fn remember(register: &Register, ledger: &Ledger) -> Result<u64> {
     let (mut after, mut changed) = (InvitationId(0), 0);
     loop {
         let page = ledger.known_customers(after, PAGE)?;
@@ -101,7 +101,7 @@ async fn remember(register: &Register, ledger: &Ledger) -> Result<u64, Error> {
 }
 
 /// Has what the register says now hold for a run's rows that are held; whom it lets anybody send is due.
-pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Result<(), Error> {
+pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Result<()> {
     for page in ledger.held_customers(run, None)?.chunks(PAGE) {
         let customers: Vec<CustomerKey> = page.iter().map(|held| held.2).collect();
         let claims = register.settle(&customers, None).await?;
@@ -130,8 +130,8 @@ pub async fn settle(
     run: RunId,
     rows: Option<&BTreeSet<RowNumber>>,
     status: Status,
-    refuse_unfit: impl Fn() -> Result<(), Error>,
-) -> Result<(), Error> {
+    refuse_unfit: impl Fn() -> Result<()>,
+) -> Result<()> {
     let binding = ledger.binding.clone();
     let Some(register) = join(settings, &binding, Some(ledger), Some(PATIENCE)).await? else {
         return Ok(());

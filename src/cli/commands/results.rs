@@ -1,6 +1,7 @@
 //! Results of runs: `export`, `report`, and the workbook that `inbox` puts beside a sheet.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,13 +11,13 @@ use serde_json::{Value, json};
 use super::ledger::Opened;
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs};
 use crate::cli::files::{
-    Readers, may_be_replaced, refuse_changed, refuse_ending, write_file, write_first, written_now,
+    Readers, may_be_replaced, refuse_changed, refuse_ending, write_file, write_first,
 };
 use crate::cli::settings::Settings;
 use crate::clock;
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Result};
 use crate::model::{Cell, RowNumber, RunId, Status};
-use crate::report::{ExportOptions, Format, PEOPLE, ReportData, is_added, sink, write_html};
+use crate::report::{Export, Format, PEOPLE, ReportData, is_added, write_html};
 
 pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     let (path, format) = (&args.output, format_of(args)?);
@@ -30,9 +31,8 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
         _ => (format!("Results of run {run} are"), vec![(run, None)]),
     };
     let told = format!("{what} in {}.", path.display());
-    put(&opened, run, path, &told, |written_at, out| {
-        let options = (format, written_at);
-        let rows = write_results(args, &opened, &runs, options, out)?;
+    put(&opened, run, path, &told, |out| {
+        let rows = write_results(args, &opened, &runs, format, out)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
     })
 }
@@ -45,7 +45,7 @@ pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
     let language = args.lang.or_of(&opened.reader.columns(run)?);
     let path = &args.output;
     let told = format!("The report on run {run} is in {}.", path.display());
-    put(&opened, run, path, &told, |_, out| {
+    put(&opened, run, path, &told, |out| {
         write_html(out, &data, language)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "counts": data.summary.counts }))
     })
@@ -57,25 +57,21 @@ fn put(
     run: RunId,
     path: &Path,
     told: &str,
-    write: impl FnOnce(Option<u64>, &mut dyn Write) -> Result<Value, Error>,
+    write: impl FnOnce(&mut dyn Write) -> Result<Value>,
 ) -> Ended {
     let settings = opened.settings;
     if path == Path::new("-") {
-        return settings.output.print_file(|out| write(None, out).map(drop));
+        return settings.output.print_file(|out| write(out).map(drop));
     }
     settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
     refuse_changed(path)?;
-    let mut document = Value::Null;
-    let write = written_now(|second, file| {
-        document = write(Some(second), &mut BufWriter::new(file))?;
-        Ok(())
-    });
-    write_file(path, Readers::Owner, write)?;
+    let write = |file: &File| write(&mut BufWriter::new(file));
+    let document = write_file(path, Readers::Owner, write)?;
     settings.output.show_file(&document, told)
 }
 
 /// What is asked for, else what OUTPUT's name says.
-fn format_of(args: &ExportArgs) -> Result<Format, Error> {
+fn format_of(args: &ExportArgs) -> Result<Format> {
     if args.format.is_none() {
         let shown = args.output.display();
         let misnamed = |_| Error::of("output_misnamed.export", &[&shown]);
@@ -94,45 +90,46 @@ fn write_results(
     args: &ExportArgs,
     opened: &Opened<'_>,
     runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
-    (format, written_at): (Format, Option<u64>),
+    format: Format,
     out: impl Write,
-) -> Result<u64, Error> {
+) -> Result<u64> {
     let (mut columns, mut places) = (IndexSet::new(), Vec::new());
     for (run, _) in runs {
         places.push(join(&mut columns, opened.reader.columns(*run)?));
     }
     let columns: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
-    let options = ExportOptions {
+    let export = Export {
+        columns: &columns,
         link: opened.settings.config.result.link.as_ref(),
         without_tokens: args.without_tokens,
         language: args.lang.or_of(&columns),
-        written_at,
     };
-    let mut sink = sink(format, &columns, options, out)?;
     let mut written = 0;
     let only = if args.not_signed {
         &[Status::Created]
     } else {
         args.only.as_slice()
     };
-    for ((run, rows), places) in runs.iter().zip(places) {
-        opened.reader.results(*run, only, &mut |mut row| {
-            let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
-            let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
-            if !is_meant || args.not_signed && is_signed {
-                return Ok(());
-            }
-            written += 1;
-            let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
-            for (cell, place) in cells.into_iter().zip(&places) {
-                if let Some(place) = place {
-                    row.cells[*place] = cell;
+    export.write(format, out, &mut |take| {
+        let mut runs = runs.iter().zip(&places);
+        runs.try_for_each(|((run, rows), places)| {
+            opened.reader.results(*run, only, &mut |mut row| {
+                let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
+                let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
+                if !is_meant || args.not_signed && is_signed {
+                    return Ok(());
                 }
-            }
-            sink.row(&row)
-        })?;
-    }
-    sink.finish()?;
+                written += 1;
+                let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
+                for (cell, place) in cells.into_iter().zip(places) {
+                    if let Some(place) = place {
+                        row.cells[*place] = cell;
+                    }
+                }
+                take(&row)
+            })
+        })
+    })?;
     Ok(written)
 }
 
@@ -163,7 +160,7 @@ pub struct Results {
 
 impl Results {
     /// Leaves those of the sheet that this run's has replaced, by the number of their run, unless this one holds all whom it invited.
-    pub fn keep_replaced(&self, opened: &Opened<'_>, run: RunId) -> Result<(), Error> {
+    pub fn keep_replaced(&self, opened: &Opened<'_>, run: RunId) -> Result<()> {
         let place = &self.places[0];
         let name = place.file_name().unwrap_or_default().to_string_lossy();
         let earlier = opened.reader.replaced(run)?;
@@ -177,18 +174,17 @@ impl Results {
         Ok(())
     }
 
-    pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf, Error> {
+    pub fn write(&mut self, opened: &Opened<'_>, run: RunId) -> Result<PathBuf> {
         let args = ExportArgs {
             lang: self.lang,
             ..ExportArgs::default()
         };
         let places = self.places.iter().filter(|place| may_be_replaced(place));
         let places: Vec<PathBuf> = places.cloned().collect();
-        let write = written_now(|second, file| {
-            let options = (Format::Xlsx, Some(second));
-            write_results(&args, opened, &[(run, None)], options, BufWriter::new(file)).map(drop)
-        });
-        let place = write_first(&places, Readers::Folder, write)?;
+        let (runs, format) = ([(run, None)], Format::Xlsx);
+        let (place, _) = write_first(&places, Readers::Folder, |file| {
+            write_results(&args, opened, &runs, format, BufWriter::new(file))
+        })?;
         self.places.insert(0, place.clone());
         Ok(place)
     }
@@ -205,7 +201,7 @@ const NEEDING: [Status; 4] = [
     Status::Uncertain,
 ];
 
-fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData, Error> {
+fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData> {
     let (reader, now) = (&opened.reader, clock::now());
     // As they are set now; those of the run itself may have been others.
     let limits = opened.settings.sending(&SendArgs::default()).limits;

@@ -21,7 +21,7 @@ use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::{Metrics, Watch};
 use crate::clock;
-use crate::error::{Ended, Error, Kind};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::input::Input;
 use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
@@ -47,7 +47,7 @@ pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
 }
 
 /// How a run stands, and why it did not end well.
-type Ran = Result<(RunSummary, Option<Error>), Error>;
+type Ran = Result<(RunSummary, Option<Error>)>;
 
 /// The same without a word on stdout; the results are written as the run goes on.
 pub async fn send_file(args: &RunArgs, settings: &Settings, results: &RefCell<Results>) -> Ran {
@@ -60,7 +60,7 @@ pub async fn send_file(args: &RunArgs, settings: &Settings, results: &RefCell<Re
 }
 
 /// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
-pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger, Error> {
+pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger> {
     let flow = Flow::new(settings, args, "inbox")?;
     let target = flow.target(settings.needs_login()).await?;
     flow.ledger(&target, None, Some(OnLoss::Refuse))
@@ -109,7 +109,7 @@ async fn go_on<'s>(
     args: &'s SendArgs,
     settings: &'s Settings,
     command: &'static str,
-) -> Result<(Flow<'s>, Begun), Error> {
+) -> Result<(Flow<'s>, Begun)> {
     let opened = Opened::find(settings, args.sandbox)?;
     opened.memory.clone()?;
     let run = opened.run(named)?;
@@ -130,7 +130,7 @@ async fn go_on<'s>(
 struct Begun {
     ledger: Ledger,
     /// The team's, if there is one; or why nothing can be sent.
-    register: Result<Option<Arc<Register>>, Error>,
+    register: Result<Option<Arc<Register>>>,
     run: RunId,
     /// The rows that are meant, of those that are due; none: all.
     only: Option<BTreeSet<RowNumber>>,
@@ -153,11 +153,7 @@ struct Flow<'s> {
 
 impl<'s> Flow<'s> {
     /// Begins to watch for signals.
-    fn new(
-        settings: &'s Settings,
-        args: &'s SendArgs,
-        command: &'static str,
-    ) -> Result<Self, Error> {
+    fn new(settings: &'s Settings, args: &'s SendArgs, command: &'static str) -> Result<Self> {
         let sending = settings.sending(args);
         Ok(Flow {
             settings,
@@ -170,7 +166,7 @@ impl<'s> Flow<'s> {
         })
     }
 
-    async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target), Error> {
+    async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target)> {
         // Whoever pipes a sheet in may never end it.
         let file = args.file.clone();
         let read = tokio::task::spawn_blocking(move || input(&file));
@@ -185,7 +181,7 @@ impl<'s> Flow<'s> {
         Ok((input, sheet, target))
     }
 
-    async fn target(&self, needs_login: bool) -> Result<Target, Error> {
+    async fn target(&self, needs_login: bool) -> Result<Target> {
         if self.args.sandbox {
             return Target::sandbox(&self.sending).await;
         }
@@ -199,7 +195,7 @@ impl<'s> Flow<'s> {
         target: &Target,
         run: Option<&RunArgs>,
         on_loss: Option<OnLoss>,
-    ) -> Result<Ledger, Error> {
+    ) -> Result<Ledger> {
         prepare_place(&self.path, self.settings)?;
         let wait = self.args.wait.then_some(&*self.stop);
         let lock = lock(&self.path, self.settings, wait)?;
@@ -215,17 +211,17 @@ impl<'s> Flow<'s> {
     }
 
     /// The ledger as it is read beside the writing.
-    fn opened(&self) -> Result<Opened<'s>, Error> {
+    fn opened(&self) -> Result<Opened<'s>> {
         Opened::at(self.settings, self.path.clone())
     }
 
     /// Joins the team. A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
-    async fn begin(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Begun, Error> {
+    async fn begin(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Begun> {
         let patience = (!self.args.wait).then_some(PATIENCE);
         let binding = &target.binding;
         if let Some(path) = &self.args.metrics_file {
             // Whoever is killed before he sends leaves a trace too.
-            Metrics::open(path, Some(&binding.tenancy_name)).note(None);
+            Metrics::open(path, Some(&binding.tenancy_name)).write(None, None);
         }
         let register = if self.args.sandbox {
             Ok(None)
@@ -324,11 +320,7 @@ impl<'s> Flow<'s> {
     }
 
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
-    async fn work(
-        &self,
-        mut begun: Begun,
-        held: Option<Held>,
-    ) -> Result<(RunSummary, Arc<Watch>), Error> {
+    async fn work(&self, mut begun: Begun, held: Option<Held>) -> Result<(RunSummary, Arc<Watch>)> {
         let run = begun.run;
         begun.ledger.go_on_with(run)?;
         if let (None, None, Ok(Some(register))) = (&held, &begun.only, &begun.register)
@@ -378,7 +370,7 @@ impl<'s> Flow<'s> {
         begun: Begun,
         watch: &Arc<Watch>,
         start: Tally,
-    ) -> Result<(Ledger, Option<Stop>, Option<String>), Error> {
+    ) -> Result<(Ledger, Option<Stop>, Option<String>)> {
         let run = begun.run;
         let register = begun.register.unwrap_or_else(|error| {
             self.stop.stop(StopReason::of(Stop::Register, Some(error)));
@@ -453,7 +445,7 @@ impl<'s> Flow<'s> {
     }
 
     /// Shows the first request as it would be sent, whose keys are headers that no form and no mapping declares.
-    fn show_first(&self, run: RunId) -> Result<(), Error> {
+    fn show_first(&self, run: RunId) -> Result<()> {
         if let Some(body) = self.opened()?.reader.first_due_body(run)? {
             let body = printable_json(&body);
             // To the person who is asked, never as an event of the log.
@@ -477,7 +469,7 @@ impl<'s> Flow<'s> {
 }
 
 /// Where it is told how a run ended, and how, without a file's name: neither its source nor a path, and no words that may hold one.
-fn end_notice<W>(ran: &Result<(RunSummary, Option<Error>, W), Error>) -> (&'static str, String) {
+fn end_notice<W>(ran: &Result<(RunSummary, Option<Error>, W)>) -> (&'static str, String) {
     let (path, mut document) = match ran {
         Ok((run, None, _)) => ("", json!(run)),
         Ok((run, Some(error), _)) if error.kind == Kind::NeedsPerson => ("", json!(run)),

@@ -11,7 +11,7 @@ use crate::cli::credentials::Account;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::watch_signals;
 use crate::clock;
-use crate::error::Error;
+use crate::error::Result;
 use crate::ledger::{Ledger, Reader, Writer};
 use crate::model::{Binding, Secret};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
@@ -30,7 +30,7 @@ pub struct Target {
 }
 
 impl Target {
-    pub async fn sandbox(sending: &Sending) -> Result<Target, Error> {
+    pub async fn sandbox(sending: &Sending) -> Result<Target> {
         // With the vendor's own limits, as `sandbox` has them.
         let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
         options.any_form = true;
@@ -55,18 +55,13 @@ impl Target {
         sending: &Sending,
         allow_insecure_http: bool,
         needs_login: bool,
-    ) -> Result<Target, Error> {
+    ) -> Result<Target> {
         let base_url = settings.base_url(allow_insecure_http)?;
         let account = settings.account(needs_login)?;
         Target::new(&settings.way()?, sending, base_url, account)
     }
 
-    pub fn new(
-        way: &Way,
-        sending: &Sending,
-        url: BaseUrl,
-        account: Account,
-    ) -> Result<Target, Error> {
+    pub fn new(way: &Way, sending: &Sending, url: BaseUrl, account: Account) -> Result<Target> {
         let (key, tenant) = (&account.api_key, account.tenancy_name);
         let (timeout, concurrency) = (sending.timeout, sending.options.concurrency);
         Ok(Target {
@@ -87,7 +82,7 @@ pub async fn open_api(
     target: Target,
     command: &'static str,
     wait: bool,
-) -> Result<Api, Error> {
+) -> Result<Api> {
     let sending = settings.sending(&SendArgs::default());
     let path = settings.ledger(false)?;
     let stop = watch_signals(settings.output, Some(sending.timeout));
@@ -106,7 +101,7 @@ pub async fn open_api(
 
 /// The limiter, with what this and other processes have sent in the last minute, and the pause that Vlens asked them for. A request
 /// that nobody saw answered counts as answered just now.
-pub fn limiter(ledger: Option<&Ledger>, limits: Limits) -> Result<Limiter, Error> {
+pub fn limiter(ledger: Option<&Ledger>, limits: Limits) -> Result<Limiter> {
     /// A little more than the longest window of the limits.
     const RECENT_MS: i64 = 61_000;
     let mut limiter = Limiter::new(limits);

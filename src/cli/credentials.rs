@@ -8,6 +8,7 @@ use super::files::{folder_of, read_text};
 use super::settings::{DEFAULT_BASE_URL, Own, Settings};
 use super::system::{path_variable, variable};
 use crate::error::{Error, Result};
+use crate::mapping::names::visible;
 use crate::model::Secret;
 use crate::register::Place;
 use crate::send::Credentials;
@@ -123,8 +124,10 @@ impl Settings {
         Ok(Some(own).filter(|_| is_here && is_meant))
     }
 
+    /// Without the marks that a page in Arabic leaves at a name that is copied from it.
     pub fn tenancy_name(&self) -> Result<Option<String>> {
-        self.named(Part::Tenant)
+        let name = self.named(Part::Tenant)?;
+        Ok(name.map(|name| visible(&name)))
     }
 
     /// A part that is no secret.

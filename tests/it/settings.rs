@@ -15,7 +15,10 @@ fn flags_win_over_the_environment_and_that_over_the_toml() {
          [limits]\nper_second = 1\nper_minute = 1\n[contract]\ntypes = [415]\n",
     );
     world.file("customers.csv", "phone\n01012345678\n01112345678\n");
-    let summary = world.sent("customers.csv --contract-type 414", 0).json();
+    // As a name is that was copied from a page in Arabic.
+    let run = world.send("customers.csv --contract-type 414");
+    let run = run.env("VLENS_TENANCY_NAME", " sandbox\u{200f}");
+    let summary = run.ends(0).json();
     let api = pick(&summary, ["base_url", "tenancy_name"]);
     assert_eq!(api, json!([world.base_url(), "sandbox"]));
     for record in world.invitations() {
@@ -225,6 +228,12 @@ fn what_the_config_leaves_open_is_looked_up_in_the_users_own() {
         pick(&body, ["phoneNumber", "userPublicKey"]),
         json!(["+966512345678", "MIIB\n"])
     );
+    for no_key in ["-----BEGIN RSA PRIVATE KEY-----\nMIIB\n", " \n"] {
+        world.file(".config/vlens-batch/key.pem", no_key);
+        let refused = world.ran("check customers.csv --show 1", 5);
+        refused.complains_of("public half");
+        assert!(!refused.to_string().contains("MIIB"), "{refused}");
+    }
     // What is wrong there is told of that file.
     world.config("");
     own("[contract]\ntypes = [414]\n[recipient]\nphone = \"Mobil\"\n");

@@ -100,7 +100,11 @@ fn user_public_key(settings: &Settings) -> Result<Option<String>> {
     };
     let path = settings.resolve(name);
     let unreadable = |error| Error::of("public_key_unreadable", &[&path.display(), &error]);
-    read_text(&path).map(Some).map_err(unreadable)
+    let text = read_text(&path).map_err(unreadable)?;
+    if text.trim().is_empty() || text.contains("PRIVATE KEY-----") {
+        return Err(Error::of("public_key_missing", &[&path.display()]));
+    }
+    Ok(Some(text))
 }
 
 /// Everything that a `run` does up to the first request, with the ledger only read.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use encoding_rs::Encoding;
 
 use crate::error::{Error, Result, is_open_elsewhere};
+pub use crate::ledger::folder_of;
 use crate::report::AUTHOR;
 
 /// How the name of an unfinished file begins.
@@ -38,13 +39,6 @@ pub fn read_text(path: &Path) -> io::Result<String> {
         None => String::from_utf8(bytes).ok(),
     };
     text.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "it is not text in UTF-8 or UTF-16"))
-}
-
-pub fn folder_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    }
 }
 
 /// `./x` reads better as `x`.
@@ -123,10 +117,10 @@ pub fn write_first<T>(
     let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
     let unwritable = |error| file_not_written(first, &error);
     let folder = folder_of(first);
-    clear_left_behind(&folder);
+    clear_left_behind(folder);
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
-        .tempfile_in(&folder)
+        .tempfile_in(folder)
         .map_err(unwritable)?;
     // Tells others that somebody is at work on it; where that cannot be told, its age does.
     let _ = file.as_file().try_lock();
@@ -135,7 +129,7 @@ pub fn write_first<T>(
         // A book without it is merely never overwritten.
         let _ = file.as_file().set_modified(begun);
     }
-    open_to(file.as_file(), readers, &folder).map_err(unwritable)?;
+    open_to(file.as_file(), readers, folder).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
     let mut why = io::Error::from(ErrorKind::NotFound);
     for path in paths {
@@ -199,15 +193,6 @@ fn open_to(file: &File, readers: Readers, folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// Refuses to write over a workbook of ours that somebody has saved since: there may be corrections in it. One that is not ours is for
-/// whoever names it.
-pub fn refuse_changed(path: &Path) -> Result<()> {
-    if is_untouched(path) != Some(false) {
-        return Ok(());
-    }
-    Err(Error::of("output_changed", &[&path.display()]))
 }
 
 /// Whether nobody has saved a workbook since we wrote it; none for what is no workbook of ours.

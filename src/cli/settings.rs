@@ -58,7 +58,7 @@ impl Settings {
     /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings> {
         let file = file.filter(|path| *path != Path::new("-"));
-        let file_folder = file.map_or_else(|| PathBuf::from("."), folder_of);
+        let file_folder = file.map_or(Path::new("."), folder_of).to_owned();
         let usual = [&*file_folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
         let of_sheet = file.into_iter().flat_map(configs_of_sheet);
         let mut known = of_sheet.chain(usual.clone());
@@ -154,9 +154,9 @@ impl Settings {
     }
 
     /// The config's folder, else FILE's.
-    fn folder(&self) -> PathBuf {
-        let folder = self.config_path.as_deref().map(folder_of);
-        folder.unwrap_or_else(|| self.file_folder.clone())
+    fn folder(&self) -> &Path {
+        let config = self.config_path.as_deref();
+        config.map_or(&self.file_folder, folder_of)
     }
 
     pub fn base_url(&self, allow_insecure_http: bool) -> Result<BaseUrl> {

@@ -102,7 +102,11 @@ impl Watch {
                 let message = format!("row {row} is {status}: {}", said.unwrap_or_default());
                 let fields = json!({ "row": row, "status": status, "code": code });
                 log(level, message.trim_end_matches(": "), fields);
-                self.step(&tally.counts);
+                let (now, start) = (&tally.counts, &self.start);
+                let created = now.created.saturating_sub(start.created);
+                let problems = now.needing_a_person();
+                let problems = problems.saturating_sub(start.needing_a_person());
+                self.progress.step(created, problems);
             }
             SendEvent::Again { row, why, wait } => {
                 let fields = json!({ "row": row, "why": why, "wait_ms": milliseconds(*wait) });
@@ -141,13 +145,6 @@ impl Watch {
         if let Some(metrics) = &self.metrics {
             metrics.write(Some((&tally, seconds)), exit_code);
         }
-    }
-
-    fn step(&self, now: &Counts) {
-        let bad = |counts: &Counts| counts.rejected + counts.failed + counts.uncertain;
-        let created = now.created.saturating_sub(self.start.created);
-        let problems = bad(now).saturating_sub(bad(&self.start));
-        self.progress.step(created, problems);
     }
 }
 

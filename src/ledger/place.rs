@@ -59,7 +59,7 @@ pub(super) fn require_folder(path: &Path) -> Result<()> {
     Err(Error::of("ledger_folder_missing", &[&path.display()]))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

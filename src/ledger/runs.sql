@@ -33,7 +33,7 @@ SELECT json_object(
             UNION ALL SELECT 'uncertain', n FROM lost WHERE sheet_id = s.id)
         GROUP BY kind))),
     'changed', r.changed, 'requests', r.requests, 'throttled', r.throttled,
-    'seconds', r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0),
+    'seconds', round(r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0), 1),
     'ledger', ?6, 'running', json(iif(r.id IN at_work, 'true', 'false')),
     'without_token', coalesce((SELECT n FROM without_token WHERE sheet_id = s.id), 0), 'reason', r.reason)
 FROM runs r JOIN sheets s ON s.id = r.sheet_id

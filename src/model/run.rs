@@ -206,7 +206,7 @@ pub struct RunSummary {
     pub requests: u64,
     /// Those answered 429.
     pub throttled: u64,
-    #[serde(serialize_with = "with_one_decimal")]
+    /// To the tenth.
     pub seconds: f64,
     /// The ledger's path.
     pub ledger: String,
@@ -214,11 +214,6 @@ pub struct RunSummary {
     pub running: bool,
     /// Why it stopped early, as a person is told; values masked.
     pub reason: Option<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
-fn with_one_decimal<S: Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((seconds * 10.0).round() / 10.0)
 }
 
 /// One row with its result, as `export` gives it; as a document, with its history and without what is personal.

@@ -21,11 +21,11 @@ pub enum Language {
     Arabic,
 }
 
-static ENGLISH: LazyLock<Table> = LazyLock::new(|| parsed(include_str!("words/en.toml")));
-static ARABIC: LazyLock<Table> = LazyLock::new(|| parsed(include_str!("words/ar.toml")));
-fn parsed(text: &str) -> Table {
-    text.parse().unwrap_or_default()
-}
+/// By language.
+static WORDS: LazyLock<[Table; 2]> = LazyLock::new(|| {
+    let texts = [include_str!("words/en.toml"), include_str!("words/ar.toml")];
+    texts.map(|text| text.parse().unwrap_or_default())
+});
 
 impl Language {
     /// That of a sheet's headers: Arabic when more of them begin in Arabic than in another script.
@@ -43,10 +43,7 @@ impl Language {
     }
 
     pub(super) fn words(self) -> &'static Table {
-        match self {
-            Language::English => &ENGLISH,
-            Language::Arabic => &ARABIC,
-        }
+        &WORDS[self as usize]
     }
 
     pub(super) fn word(self, key: &str) -> &'static str {
@@ -119,9 +116,9 @@ mod tests {
     #[test]
     fn both_languages_have_the_same_words() {
         let keys = |table: &Table| table.keys().cloned().collect::<BTreeSet<_>>();
-        let mut arabic = keys(&ARABIC);
+        let [english, mut arabic] = [&WORDS[0], &WORDS[1]].map(keys);
         arabic.remove("shown");
-        assert_eq!(keys(&ENGLISH), arabic);
+        assert_eq!(english, arabic);
         for stop in Stop::VARIANTS {
             assert!(arabic.contains(&format!("stop_{stop}")), "{stop}");
         }

@@ -66,7 +66,7 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
     };
     let folder = folder_of(own);
     // Whether it is there is told by writing into it.
-    let _ = std::fs::create_dir_all(&folder);
+    let _ = std::fs::create_dir_all(folder);
     for (path, text) in [
         (&folder.join(API_KEY_FILE), api_key.expose()),
         (&folder.join(PASSWORD_FILE), password.expose()),

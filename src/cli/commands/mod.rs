@@ -18,7 +18,6 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
-use clap_mangen::Man;
 use serde_json::{Value, json};
 
 use crate::cli::args::{Cli, Command};
@@ -108,44 +107,37 @@ fn write_completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Re
     out.write_all(script.as_bytes())
 }
 
-/// One page for everything, each command in a section of its own.
-fn write_man(mut out: &mut dyn Write) -> io::Result<()> {
-    let mut command = Cli::command();
+/// One page for everything: what help says, each command in a section of its own.
+fn write_man(out: &mut dyn Write) -> io::Result<()> {
+    let mut command = Cli::command().term_width(100);
     command.build();
-    let man = Man::new(command.clone());
-    man.render_title(&mut out)?;
-    man.render_name_section(&mut out)?;
-    out.write_all(man_sections(&man)?.as_bytes())?;
-    write_man_of_commands(out, "vlens-batch", &command)
+    let version = env!("CARGO_PKG_VERSION");
+    let about = command.get_about().map(ToString::to_string);
+    writeln!(
+        out,
+        ".TH VLENS-BATCH 1 \"\" \"vlens-batch {version}\"\n.SH NAME"
+    )?;
+    writeln!(out, "vlens\\-batch \\- {}", about.unwrap_or_default())?;
+    write_man_of(out, "vlens-batch", &command)
 }
 
-/// What every rendered section begins with; once is enough.
-const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
-
-/// Examples keep their lines and columns.
-fn man_sections(man: &Man) -> io::Result<String> {
-    let mut page = Vec::new();
-    man.render_synopsis_section(&mut page)?;
-    man.render_description_section(&mut page)?;
-    man.render_options_section(&mut page)?;
-    man.render_extra_section(&mut page)?;
-    let page = String::from_utf8_lossy(&page).replace(PREAMBLE, "");
-    Ok(page.replace(".SH EXTRA\n", ".PP\n.nf\n") + ".fi\n")
-}
-
-/// Of a command's own commands. What every command has is told once, above.
-fn write_man_of_commands(out: &mut dyn Write, parent: &str, of: &clap::Command) -> io::Result<()> {
-    let commands = of.get_subcommands();
-    for command in commands.filter(|command| command.get_name() != "help") {
-        let name = format!("{parent} {}", command.get_name());
-        let shown = command.clone().bin_name(name.clone());
-        let man = Man::new(shown.mut_args(|arg| {
+/// Of a command and of its own commands; what every command has is told once, above. Lines stand as they are, and none is a request.
+fn write_man_of(out: &mut dyn Write, name: &str, command: &clap::Command) -> io::Result<()> {
+    let help = command.clone().bin_name(name).render_long_help();
+    let help = help.to_string().replace('\\', "\\e").replace('-', "\\-");
+    let help = help.trim_end().replace('\n', "\n\\&");
+    write!(
+        out,
+        ".SH \"{}\"\n.nf\n\\&{help}\n.fi\n",
+        name.to_uppercase()
+    )?;
+    let below = command.get_subcommands();
+    for below in below.filter(|below| below.get_name() != "help") {
+        let shown = below.clone().mut_args(|arg| {
             let is_told_above = arg.is_global_set() || arg.get_id() == "help";
             arg.hide(is_told_above)
-        }));
-        let subsections = man_sections(&man)?.replace(".SH ", ".SS ");
-        write!(out, ".SH \"{}\"\n{subsections}", name.to_uppercase())?;
-        write_man_of_commands(out, &name, command)?;
+        });
+        write_man_of(out, &format!("{name} {}", below.get_name()), &shown)?;
     }
     Ok(())
 }

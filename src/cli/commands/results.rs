@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::ledger::Opened;
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs};
 use crate::cli::files::{
-    Readers, may_be_replaced, refuse_changed, refuse_ending, write_file, write_first,
+    Readers, is_untouched, may_be_replaced, refuse_ending, write_file, write_first,
 };
 use crate::cli::settings::Settings;
 use crate::clock;
@@ -64,7 +64,10 @@ fn put(
         return settings.output.print_file(|out| write(out).map(drop));
     }
     settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
-    refuse_changed(path)?;
+    // There may be corrections in it. One that is not ours is for whoever names it.
+    if is_untouched(path) == Some(false) {
+        return Err(Error::of("output_changed", &[&path.display()]));
+    }
     let write = |file: &File| write(&mut BufWriter::new(file));
     let document = write_file(path, Readers::Owner, write)?;
     settings.output.show_file(&document, told)

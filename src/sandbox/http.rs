@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 /// The pause before each byte of a dripping answer: the shortest answer takes longer than any sensible timeout.
 const DRIP: Duration = Duration::from_millis(400);
+pub(super) const JSON: &str = "application/json; charset=utf-8";
 const HALF_HEADERS: usize = 30;
 const MOST_HEAD_BYTES: u64 = 1 << 16;
 /// Bodies up to this are read, although shorter ones are refused: a client that is still writing would not see the refusal.
@@ -102,7 +103,7 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn success(data: &Value) -> Self {
         let envelope = json!({"data": data, "error_code": null, "error_message": null, "error_descriptions": null});
-        Answer::json(200, &envelope)
+        Answer::text(200, JSON, envelope.to_string())
     }
 
     /// An error in the envelope.
@@ -113,16 +114,12 @@ impl Answer {
             "error_message": message,
             "error_descriptions": descriptions,
         });
-        Answer::json(status, &envelope)
+        Answer::text(status, JSON, envelope.to_string())
     }
 
     /// An error whose code repeats the HTTP status.
     pub(super) fn plain(status: u16, message: &str) -> Self {
         Answer::error(status, i64::from(status), message, &Value::Null)
-    }
-
-    pub(super) fn json(status: u16, body: &Value) -> Self {
-        Answer::text(status, "application/json; charset=utf-8", body.to_string())
     }
 
     pub(super) fn text(status: u16, content_type: &str, body: String) -> Self {

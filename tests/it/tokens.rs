@@ -61,7 +61,7 @@ fn a_refresh_that_fails_is_followed_by_one_login() {
 
 #[test]
 fn a_login_refused_mid_run_stops_it_and_is_never_tried_twice() {
-    let faults = "refresh_refused=1,login_refused_after=1";
+    let faults = "refresh_refused=1,login_refused=.5";
     let world = slow(&format!("--token-life 2s --fault {faults}"), 900);
     let ended = world.sent("customers.csv", 6);
     assert_eq!(ended.json()["stopped"], "refused");

@@ -90,7 +90,6 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
     stop.stopped().await;
-    sandbox.stop().await;
     Ok(None)
 }
 

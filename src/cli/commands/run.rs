@@ -395,9 +395,6 @@ impl<'s> Flow<'s> {
         };
         watch.is_over(tally);
         let ledger = writer.stop().await;
-        if let Some(sandbox) = target.sandbox {
-            sandbox.stop().await;
-        }
         let is_done = tally.counts.pending == 0;
         let reason = self.stop.why();
         if let Some(StopReason { stop: None, error }) = reason {

@@ -1,17 +1,23 @@
-//! The vendor's endpoints, each as strict as it may be.
+//! The vendor as all clients together see him: his limits, and his endpoints, each as strict as it may be.
 //!
 //! Who is invited twice gets two sessions: the vendor's answer to that is unknown, so the sandbox does not help to hide it.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::LazyLock;
+use std::collections::{HashMap, VecDeque};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::faults::{Faults, Target};
 use super::http::{Answer, Call};
+use super::invitation::{FORMS, Invitation, Session, form};
+use crate::error::Error;
 
 /// The account that every sandbox knows. It is fixed and public, so that a rehearsal's ledger stays bound to the same tenant.
 pub const API_KEY: &str = "sandbox-api-key";
@@ -29,42 +35,76 @@ const TYPE_FIELDS: &str = "/api/BusinessRequest/GetBusinessRequestTypeTemplateFi
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A refresh token outlives its access token by this factor, as 604800 s do 86400 s in the vendor's documentation.
 const REFRESH_LIVES: u32 = 7;
+/// What becomes of customers, one after the other, and of every ninth as of the first.
+const FATES: [&str; 3] = ["Customer signed", "Not started", "Approved"];
 
-/// The two sample contract types, in the shape in which the vendor describes forms.
-static FORMS: LazyLock<[Value; 2]> = LazyLock::new(|| {
-    let texts = [
-        include_str!("forms/414.json"),
-        include_str!("forms/415.json"),
-    ];
-    texts.map(|text| serde_json::from_str(text).unwrap_or_default())
-});
-
-#[derive(Default)]
-pub(super) struct Api {
-    pub token_life: Duration,
-    /// The admin tokens that hold now, with their ends.
-    pub tokens: HashMap<String, Instant>,
-    pub faults: Faults,
-    /// Contract types and keys that the sample forms lack are as good.
+/// How a stand-in is to behave; by default as the vendor documents it, without faults.
+#[derive(Debug, Clone, clap::Parser)]
+pub struct SandboxOptions {
+    /// The port [default: any that is free]
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub port: u16,
+    /// Milliseconds each way: N, or FROM..TO
+    #[arg(long, value_name = "MS", default_value = "0", value_parser = latency)]
+    pub(super) latency: RangeInclusive<u64>,
+    /// Requests allowed in any second; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    per_second: usize,
+    /// Requests allowed in any minute; 0 is no limit
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    per_minute: usize,
+    /// How long an admin token lives; a refresh token seven times as long
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    token_life: SignedDuration,
+    /// Write every request and what became of it to this file (JSONL), phones and tokens in full
+    #[arg(long, value_name = "FILE")]
+    log: Option<PathBuf>,
+    /// Write how far each invited customer's contract is to this file, as the vendor's portal exports it (CSV, for `follow`)
+    #[arg(long, value_name = "FILE")]
+    portal: Option<PathBuf>,
+    /// Answer at random with these faults: NAME=SHARE,…
+    #[arg(long = "fault", value_name = "FAULTS", default_value = "")]
+    faults: Faults,
+    /// Seed of the faults
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Whether contract types and keys that the sample forms lack are taken all the same: a rehearsal is made with one's own.
+    #[arg(skip)]
     pub any_form: bool,
+}
+
+fn latency(text: &str) -> Result<RangeInclusive<u64>, &'static str> {
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    match (min.trim().parse(), max.trim().parse()) {
+        (Ok(min), Ok(max)) if min <= max => Ok(min..=max),
+        _ => Err("write `0..300` for a random time between 0 and 300 ms, or `50` for always 50 ms"),
+    }
+}
+
+pub(super) struct Vendor {
+    options: SandboxOptions,
+    started: (Instant, jiff::Timestamp),
+    /// When the requests of the last minute were admitted, as times since the start.
+    admitted: VecDeque<Duration>,
+    /// The admin's tokens that hold now, with their ends.
+    tokens: HashMap<String, Instant>,
+    log: Option<File>,
+    portal: Option<File>,
+    /// Customers in the portal's file.
+    invited: usize,
 }
 
 /// An answer that ends the call is the error of it.
 type Checked<T = Answer> = Result<T, Answer>;
 
 impl Call {
-    pub(super) fn creates_session(&self) -> bool {
-        let creates = [CREATE_INVITATION, CREATE_AUTH_SESSION];
-        self.method == "POST" && creates.contains(&self.path.as_str())
-    }
-
     /// The body as a `T`, which refuses what it does not know.
     fn parse<T: DeserializeOwned>(&self) -> Checked<T> {
         serde_json::from_slice(&self.body).map_err(|error| Answer::plain(400, &error.to_string()))
     }
 
     /// Phone, else e-mail, as far as it can be read: for the log, of refused requests too.
-    pub(super) fn recipient(&self) -> Option<String> {
+    fn recipient(&self) -> Option<String> {
         let body: Value = serde_json::from_slice(&self.body).ok()?;
         let session = body.get("SessionInput").unwrap_or(&body);
         let text = |member: &str| session[member].as_str().map(str::to_owned);
@@ -72,46 +112,133 @@ impl Call {
     }
 }
 
-impl Api {
+impl Vendor {
+    pub(super) fn new(mut options: SandboxOptions) -> Result<Vendor, Error> {
+        options.faults.random.seed(options.seed);
+        let append = |path: &Option<PathBuf>, header| {
+            let opened = path.as_deref().map(|path| append_to(path, header));
+            opened.transpose()
+        };
+        Ok(Vendor {
+            started: (Instant::now(), jiff::Timestamp::now()),
+            admitted: VecDeque::new(),
+            tokens: HashMap::new(),
+            log: append(&options.log, "")?,
+            portal: append(&options.portal, "Mobile,E-mail,Status,Updated\n")?,
+            invited: 0,
+            options,
+        })
+    }
+
+    /// From arrival to the written log line, without a pause.
+    pub(super) fn handle(&mut self, call: &Call) -> Answer {
+        // By a clock that never steps.
+        let arrival = self.started.0.elapsed();
+        let answer = self.admit(arrival).and_then(|()| self.answer(call));
+        let answer = answer.unwrap_or_else(|refusal| refusal);
+        let at = self.started.1 + arrival;
+        if let Err(error) = self.write_down(call, at, &answer) {
+            log::error!("the sandbox cannot write its files: {error}");
+        }
+        answer
+    }
+
+    /// Both windows slide: at most so many requests are admitted in *any* second and *any* minute, logins included. A request that is
+    /// turned away uses up nothing, and is told after how many whole seconds there is a place for it.
+    fn admit(&mut self, now: Duration) -> Checked<()> {
+        let admitted = &mut self.admitted;
+        let minute = Duration::from_secs(60);
+        while admitted.front().is_some_and(|at| *at + minute <= now) {
+            admitted.pop_front();
+        }
+        let spans = [(1, self.options.per_second), (60, self.options.per_minute)];
+        let waits = spans.into_iter().filter_map(|(seconds, most)| {
+            // With whose end there is a place; where there is no limit, with nobody's.
+            let first = admitted.get(admitted.len().checked_sub(most)?)?;
+            (*first + Duration::from_secs(seconds)).checked_sub(now)
+        });
+        let wait = waits.max().unwrap_or_default();
+        if wait.is_zero() {
+            admitted.push_back(now);
+            return Ok(());
+        }
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let mut answer = Answer::plain(429, "Too many requests.");
+        answer.headers.push(("Retry-After", seconds.to_string()));
+        Err(answer)
+    }
+
+    fn write_down(&mut self, call: &Call, at: jiff::Timestamp, answer: &Answer) -> io::Result<()> {
+        let recipient = call.recipient();
+        if let Some(log) = &mut self.log {
+            // Other bodies hold passwords.
+            let creates = [CREATE_INVITATION, CREATE_AUTH_SESSION].contains(&&*call.path);
+            let body = (creates && call.method == "POST").then_some(&*call.body);
+            let line = json!({
+                "at_ms": at.as_millisecond(),
+                "path": call.path,
+                "key": recipient,
+                "accepted": answer.session_token.is_some(),
+                "token": answer.session_token,
+                "status": answer.seen_status(),
+                "fault": answer.fault,
+                "body": body.map(String::from_utf8_lossy),
+            });
+            // In one piece, so that it is whole or absent whatever ends the process.
+            log.write_all(format!("{line}\n").as_bytes())?;
+        }
+        // How far a customer's contract is, as the vendor's portal would export it, so that the whole loop can be rehearsed.
+        if let (Some(portal), Some(_)) = (&mut self.portal, &answer.session_token) {
+            let key = recipient.unwrap_or_default();
+            let is_email = key.contains('@');
+            let cells = if is_email { ["", &key] } else { [&key, ""] };
+            let fate = FATES[self.invited % 8 % FATES.len()];
+            self.invited += 1;
+            let line = format!("{},{fate},{at:.0}\n", cells.join(","));
+            portal.write_all(line.as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Answers a request that the limits admitted.
-    pub(super) fn answer(&mut self, call: &Call) -> Answer {
-        let answer = self.check(call).and_then(|()| match call.path.as_str() {
+    fn answer(&mut self, call: &Call) -> Checked {
+        self.check(call)?;
+        match call.path.as_str() {
             LOGIN => self.log_in(call),
             REFRESH => self.refresh(call),
             CREATE_INVITATION => self.create_invitation(call),
             CREATE_AUTH_SESSION => self.create_auth_session(call),
             ALL_TYPES => Ok(list_types()),
             _ => describe_type(call),
-        });
-        answer.unwrap_or_else(|refusal| refusal)
+        }
     }
 
     /// What every endpoint asks of a request before it looks inside.
     fn check(&self, call: &Call) -> Checked<()> {
-        let plain = |status, message| Err(Answer::plain(status, message));
         let (method, needs_admin) = match call.path.as_str() {
             LOGIN | REFRESH | CREATE_AUTH_SESSION => ("POST", false),
             CREATE_INVITATION => ("POST", true),
             ALL_TYPES | TYPE_FIELDS => ("GET", true),
-            _ => return plain(404, "There is nothing at this address."),
+            _ => return Err(Answer::plain(404, "There is nothing at this address.")),
         };
         let kind = call.header("Content-Type").unwrap_or_default();
         let is_json = kind.split(';').next() == Some("application/json");
         let bearer = call.header("Authorization");
         let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-        if call.method != method {
-            plain(405, "This address takes another method.")
+        let (status, message) = if call.method != method {
+            (405, "This address takes another method.")
         } else if call.body.len() > MAX_BODY_BYTES {
-            plain(413, "The request is too large.")
+            (413, "The request is too large.")
         } else if call.header("ApiKey") != Some(API_KEY) {
-            plain(401, "The ApiKey is not accepted.")
+            (401, "The ApiKey is not accepted.")
         } else if method == "POST" && !is_json {
-            plain(415, "The body must be application/json.")
+            (415, "The body must be application/json.")
         } else if needs_admin && !bearer.is_some_and(|token| self.holds("admin", token)) {
-            plain(401, "The bearer token is missing, unknown or has expired.")
+            (401, "The bearer token is missing, unknown or has expired.")
         } else {
-            Ok(())
-        }
+            return Ok(());
+        };
+        Err(Answer::plain(status, message))
     }
 
     fn log_in(&mut self, call: &Call) -> Checked {
@@ -123,13 +250,14 @@ impl Api {
         if login.user_name_or_email_address != USERNAME || login.password != PASSWORD {
             return Err(refused(2001, "Invalid user name or password."));
         }
-        Ok(self.respond(Target::Login, None, |api| {
-            let [access, refresh] = api.grant(None);
+        Ok(self.respond(Target::Login, None, |vendor| {
+            let [access, refresh] = vendor.grant(None);
+            let lives = vendor.lives().map(|life| life.as_secs());
             json!({
                 "accessToken": access,
-                "expireInSeconds": api.token_life.as_secs(),
+                "expireInSeconds": lives[0],
                 "refreshToken": refresh,
-                "refreshTokenExpireInSeconds": api.refresh_life().as_secs(),
+                "refreshTokenExpireInSeconds": lives[1],
             })
         }))
     }
@@ -140,12 +268,12 @@ impl Api {
             let message = "The refresh token is unknown, used or expired.";
             return Err(refused(2003, message));
         }
-        Ok(self.respond(Target::Refresh, None, |api| {
-            let [access, refresh] = api.grant(Some(&used));
+        Ok(self.respond(Target::Refresh, None, |vendor| {
+            let [access, refresh] = vendor.grant(Some(&used));
             json!({
                 "accessToken": access,
                 "encryptedAccessToken": format!("encrypted-{access}"),
-                "expireInSeconds": api.token_life.as_secs(),
+                "expireInSeconds": vendor.lives()[0].as_secs(),
                 // The one just used up: a client that keeps it instead of the new one is refused next time.
                 "refreshToken": used,
                 "newRefreshToken": refresh,
@@ -175,7 +303,7 @@ impl Api {
     }
 
     fn create(&mut self, session: &Session) -> Checked {
-        session.check(self.any_form)?;
+        session.check(self.options.any_form)?;
         let phone = session.phone_number.as_deref();
         Ok(self.respond(Target::Invitation, phone, |_| json!(mint("session"))))
     }
@@ -185,9 +313,9 @@ impl Api {
         &mut self,
         target: Target,
         phone: Option<&str>,
-        data: impl FnOnce(&mut Api) -> Value,
+        data: impl FnOnce(&mut Vendor) -> Value,
     ) -> Answer {
-        let fault = self.faults.of(target, phone);
+        let fault = self.options.faults.of(target, phone);
         let is_accepted = fault.is_none_or(|fault| fault.accepts);
         let data = if is_accepted { data(self) } else { Value::Null };
         let answer = fault.map_or_else(|| Answer::success(&data), |fault| fault.answer(&data));
@@ -198,18 +326,19 @@ impl Api {
         }
     }
 
-    fn refresh_life(&self) -> Duration {
-        self.token_life.saturating_mul(REFRESH_LIVES)
+    /// Of an access token, and of a refresh token.
+    fn lives(&self) -> [Duration; 2] {
+        let life = self.options.token_life.unsigned_abs();
+        [life, life.saturating_mul(REFRESH_LIVES)]
     }
 
     /// An access token and a refresh token, in place of the refresh token that is used up by it.
     fn grant(&mut self, used: Option<&str>) -> [String; 2] {
         let granted = [mint("admin"), mint("refresh")];
-        let lives = [self.token_life, self.refresh_life()];
         let now = Instant::now();
-        self.tokens
-            .retain(|token, end| *end > now && Some(token.as_str()) != used);
-        let ends = lives.map(|life| now + life);
+        let is_held = |token: &String, end: &mut Instant| *end > now && Some(&**token) != used;
+        self.tokens.retain(is_held);
+        let ends = self.lives().map(|life| now + life);
         self.tokens.extend(granted.clone().into_iter().zip(ends));
         granted
     }
@@ -240,97 +369,6 @@ struct RefreshRequest {
     refresh_token: String,
 }
 
-/// `RequestFieldsValues` may sit beside `SessionInput` too: the vendor's one sample may be wrong about its place.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Invitation {
-    session_input: Session,
-    request_fields_values: Option<Fields>,
-}
-
-/// The members of `SessionInput`, or of the top level for `CreateAuthSession`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Session {
-    phone_number: Option<String>,
-    email: Option<String>,
-    #[serde(rename = "userPublicKey")]
-    _user_public_key: Option<String>,
-    #[serde(rename = "sessionPermissions")]
-    permissions: Permissions,
-    #[serde(rename = "RequestFieldsValues")]
-    request_fields: Option<Fields>,
-}
-
-/// By contract type and key; every value is a string.
-type Fields = BTreeMap<String, BTreeMap<String, String>>;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Permissions {
-    allowed_contract_type_ids: Vec<i64>,
-    #[serde(rename = "minimalSignatureFlow")]
-    _minimal_signature_flow: Option<bool>,
-    #[serde(rename = "DigitalIdentityOnly")]
-    _digital_identity_only: Option<bool>,
-}
-
-impl Session {
-    /// What the vendor would refuse it for.
-    fn check(&self, any_form: bool) -> Checked<()> {
-        let wrong = |code, message: &str, field: &str| {
-            let descriptions = json!([{"field": field, "message": message}]);
-            Err(Answer::error(400, code, message, &descriptions))
-        };
-        let (phone, email) = (self.phone_number.as_deref(), self.email.as_deref());
-        let types = &self.permissions.allowed_contract_type_ids;
-        let is_known = |id: &i64| any_form || form(*id).is_some();
-        if phone.is_none() && email.is_none() {
-            wrong(1001, "Neither phone nor e-mail.", "phoneNumber")
-        } else if phone.is_some_and(|phone| !is_e164(phone)) {
-            wrong(1002, "The phone number is not E.164.", "phoneNumber")
-        } else if email.is_some_and(|email| !is_email(email)) {
-            wrong(1003, "The e-mail address is not valid.", "email")
-        } else if types.is_empty() || !types.iter().all(is_known) {
-            let message = "No contract type, or an unknown one.";
-            wrong(1004, message, "allowedContractTypeIds")
-        } else if let Some(place) = self.unknown_field(any_form) {
-            let place = format!("RequestFieldsValues.{place}");
-            wrong(1005, "There is no such type or field.", &place)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn unknown_field(&self, any_form: bool) -> Option<String> {
-        let types = &self.permissions.allowed_contract_type_ids;
-        let mut fields = self.request_fields.iter().flatten();
-        fields.find_map(|(id, values)| {
-            let Some(known) = types.iter().find(|known| known.to_string() == *id) else {
-                return Some(id.clone());
-            };
-            let is_known = |key: &str| any_form || form(*known).is_some_and(|it| has_key(it, key));
-            let key = values.keys().find(|key| !is_known(key))?;
-            Some(format!("{id}.{key}"))
-        })
-    }
-}
-
-/// A plus, then 8 to 15 digits of which the first is no zero.
-fn is_e164(phone: &str) -> bool {
-    let digits = phone.strip_prefix('+').unwrap_or_default();
-    let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    are_digits && (8..=15).contains(&digits.len()) && !digits.starts_with('0')
-}
-
-/// One `@`, something before it, a domain with a dot inside behind it, no white space.
-fn is_email(email: &str) -> bool {
-    let (local, domain) = email.split_once('@').unwrap_or_default();
-    let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
-    let has_dot = domain.trim_matches('.').contains('.') && !domain.ends_with('.');
-    !local.is_empty() && has_dot && !domain.contains('@') && !email.contains(is_odd)
-}
-
 fn list_types() -> Answer {
     let entry = |form: &Value| json!({"id": form["id"], "name": form["name"], "type": 1, "typeName": "Contract"});
     Answer::success(&FORMS.iter().map(entry).collect())
@@ -346,27 +384,29 @@ fn describe_type(call: &Call) -> Checked {
     Ok(form(id).map_or_else(unknown, Answer::success))
 }
 
-fn form(id: i64) -> Option<&'static Value> {
-    FORMS.iter().find(|form| form["id"] == id)
-}
-
-/// Whether a form has a field of that key, at any depth. The forms are ours, so their depth needs no guard.
-fn has_key(node: &Value, key: &str) -> bool {
-    match node {
-        Value::Array(items) => items.iter().any(|item| has_key(item, key)),
-        Value::Object(members) => {
-            node["key"] == key || members.values().any(|member| has_key(member, key))
-        }
-        _ => false,
-    }
-}
-
 fn refused(error_code: i64, message: &str) -> Answer {
     Answer::error(401, error_code, message, &Value::Null)
 }
 
+/// Opens a file for appending, which begins with this header; created, only its owner may read it.
+fn append_to(path: &Path, header: &str) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(path).and_then(|mut file| {
+        if file.metadata()?.len() == 0 {
+            file.write_all(header.as_bytes())?;
+        }
+        Ok(file)
+    });
+    opened.map_err(|error| Error::of("sandbox_log", &[&path.display(), &error]))
+}
+
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
     use crate::tables::rows;
 
@@ -379,17 +419,14 @@ mod tests {
 
     #[test]
     fn an_invitation_is_judged_strictly() {
-        let mut api = Api {
-            token_life: Duration::from_hours(24),
-            ..Api::default()
-        };
+        let mut vendor = Vendor::new(SandboxOptions::parse_from(["sandbox"])).unwrap();
         let headers = [
             ("ApiKey", API_KEY.to_owned()),
             ("Content-Type", "application/json; charset=utf-8".to_owned()),
-            ("Authorization", format!("Bearer {}", api.grant(None)[0])),
+            ("Authorization", format!("Bearer {}", vendor.grant(None)[0])),
         ];
         let mut post = |path: &str, body: &Value| {
-            let answer = api.answer(&Call {
+            let call = Call {
                 method: "POST".to_owned(),
                 path: path.to_owned(),
                 query: String::new(),
@@ -398,7 +435,8 @@ mod tests {
                     .map(|(name, value)| (name.to_owned(), value))
                     .into(),
                 body: body.to_string().into_bytes(),
-            });
+            };
+            let answer = vendor.answer(&call).unwrap_or_else(|refusal| refusal);
             let envelope: Value = serde_json::from_slice(&answer.body).unwrap();
             (answer.status, envelope["error_code"].as_i64())
         };

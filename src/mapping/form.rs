@@ -11,7 +11,7 @@ use super::names::{did_you_mean, fold, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
 use crate::error::Error;
-use crate::model::{ContractTypeId, FieldType, Form, FormField, Note};
+use crate::model::{ContractTypeId, FieldType, Form, FormCondition, FormField, FormOption, Note};
 
 #[derive(Debug, Clone, Default)]
 pub struct BindOptions {
@@ -179,27 +179,24 @@ pub fn form_changes(before: &Form, now: &Form) -> Vec<String> {
 
 /// What a mapping meets of a form. Labels and order are left out: they decide nothing that is sent.
 fn facts(form: &Form) -> IndexSet<String> {
-    let of_field = |FormField {
-                        key,
-                        kind,
-                        options,
-                        condition,
-                        ..
-                    }: &FormField| {
-        let options = options.iter();
-        let choices = options.map(|option| format!("{key}: the choice {}", option.value));
-        let shown = condition.iter();
-        let shown = shown.map(|it| format!("{key}: shows where {} is {}", it.parent, it.value));
-        let field = [format!("{key} ({kind})")].into_iter();
-        field.chain(choices).chain(shown).collect::<Vec<_>>()
-    };
-    form.fields.iter().flat_map(of_field).collect()
+    let mut facts = IndexSet::new();
+    for field in &form.fields {
+        let key = &field.key;
+        facts.insert(format!("{key} ({})", field.kind));
+        for FormOption { value, .. } in &field.options {
+            facts.insert(format!("{key}: the choice {value}"));
+        }
+        if let Some(FormCondition { parent, value }) = &field.condition {
+            facts.insert(format!("{key}: shows where {parent} is {value}"));
+        }
+    }
+    facts
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Column, FormCondition, FormOption};
+    use crate::model::Column;
     use crate::tables::rows;
 
     /// `key label label_ar kind choice…`, parted by `|`.

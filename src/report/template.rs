@@ -101,23 +101,24 @@ impl TemplateSpec<'_> {
 
     /// In the wanted languages; the other is better than none.
     fn labels(&self, column: &Column) -> Vec<String> {
+        let both: &[Language] = &[Language::Arabic, Language::English];
+        let label = |language: &Language| label_in(&column.field, *language);
+        let has_label = |language: &Language| !label(language).is_empty();
+        let is_told = self.languages.iter().any(has_label);
+        let languages = if is_told { self.languages } else { both };
+        let mut labels: Vec<&str> = languages
+            .iter()
+            .filter(|it| has_label(it))
+            .map(label)
+            .collect();
+        labels.dedup();
         let mark = if self.is_required(column) {
             REQUIRED
         } else {
             ""
         };
-        let of = |languages: &[Language]| {
-            let labels = languages.iter();
-            let labels = labels.map(|language| label_in(&column.field, *language));
-            let mut labels: Vec<&str> = labels.filter(|label| !label.is_empty()).collect();
-            labels.dedup();
-            let marked = labels.iter().map(|label| format!("{label}{mark}"));
-            marked.collect::<Vec<_>>()
-        };
-        match of(self.languages) {
-            none if none.is_empty() => of(&[Language::Arabic, Language::English]),
-            labels => labels,
-        }
+        let marked = labels.iter().map(|label| format!("{label}{mark}"));
+        marked.collect()
     }
 
     /// On when a field shows, and on what its choices mean.

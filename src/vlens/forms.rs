@@ -12,20 +12,16 @@ use super::answer::{Envelope, as_integer, plain};
 use crate::error::Error;
 use crate::model::{Form, FormCondition, FormField, FormOption};
 
-/// Related questions below related questions, to this depth. Real forms have two or three.
-const MAX_DEPTH: usize = 32;
-
 /// Under which names a choice may carry labels beside its `name`.
 const CHOICE_LABELS: [&str; 4] = ["displayText", "displayArText", "arName", "nameAr"];
 
 /// Reads the answer of `GetBusinessRequestTypeTemplateFields`: the whole envelope, or its `data` alone.
 pub fn read_form(json: &str) -> Result<Form, Error> {
     let envelope = Envelope::parse(json.as_bytes()).map_err(|error| {
-        if error.is_data() {
-            return unreadable("it is not a JSON object");
-        }
         let (line, column) = (error.line(), error.column());
-        unreadable(&format!("it is not JSON (line {line}, column {column})"))
+        unreadable(&format!(
+            "it is no JSON object (line {line}, column {column})"
+        ))
     })?;
     if envelope.is_error() {
         let message = envelope.message;
@@ -38,7 +34,7 @@ pub fn read_form(json: &str) -> Result<Form, Error> {
         return Err(unreadable("it holds no list of fields (requestsFields)"));
     }
     let mut walk = Walk::default();
-    walk.questions(questions, None, 0)?;
+    walk.questions(questions, None);
     Ok(Form {
         name: label(&data["name"]),
         fields: walk.finish(),
@@ -63,15 +59,8 @@ struct Walk {
 }
 
 impl Walk {
-    fn questions(
-        &mut self,
-        questions: &Value,
-        parent: Option<Parent<'_>>,
-        depth: usize,
-    ) -> Result<(), Error> {
-        if depth >= MAX_DEPTH {
-            return Err(unreadable("its related questions are nested without end"));
-        }
+    /// JSON that is nested without end was refused when it was parsed.
+    fn questions(&mut self, questions: &Value, parent: Option<Parent<'_>>) {
         for question in in_order(list(questions)) {
             let key = text(&question["key"]);
             if let Some(key) = &key {
@@ -87,15 +76,14 @@ impl Walk {
             for choice in list(&question["availableValuesItems"]) {
                 let value = text(&choice["name"]);
                 let below = key.as_deref().map(|key| (key, value.as_deref()));
-                self.questions(&choice["relatedQuestions"], below.or(parent), depth + 1)?;
+                self.questions(&choice["relatedQuestions"], below.or(parent));
                 if let (Some(key), Some(id), Some(value)) = (&key, text(&choice["id"]), value) {
                     self.choice_texts.entry((key.clone(), id)).or_insert(value);
                 }
             }
             let below = key.as_deref().map(|key| (key, None));
-            self.questions(&question["relatedQuestions"], below.or(parent), depth + 1)?;
+            self.questions(&question["relatedQuestions"], below.or(parent));
         }
-        Ok(())
     }
 
     /// The same question may hang below several choices: it is one field, and then shows under no single condition.
@@ -236,12 +224,12 @@ mod tests {
 
     #[test]
     fn what_is_no_form_is_refused_with_a_reason() {
-        let deep = (0..40).fold(r#"{"key":"k"}"#.to_owned(), |inner, _| {
+        let deep = (0..80).fold(r#"{"key":"k"}"#.to_owned(), |inner, _| {
             format!(r#"{{"key":"k","relatedQuestions":[{inner}]}}"#)
         });
         let deep = format!(r#"{{"requestsFields":[{deep}]}}"#);
         let endless = "[".repeat(100_000);
-        let more = [(&*endless, "not JSON"), (&*deep, "nested without end")];
+        let more = [(&*endless, "no JSON"), (&*deep, "no JSON")];
         for (json, reason) in rows("vlens.no_forms").into_iter().chain(more) {
             let error = read_form(json).expect_err(json);
             assert_eq!(error.code, "form_unreadable");

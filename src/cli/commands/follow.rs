@@ -108,15 +108,20 @@ struct Told {
     summary: FollowSummary,
 }
 
-/// A customer of the file, with the invitation that is meant.
+/// A customer of the file.
 struct Customer {
     stage: Stage,
-    /// The newest one, and when it left, as far as that is known.
-    invitation: Option<(InvitationId, Option<Timestamp>)>,
-    /// How many there are.
-    invitations: u32,
+    /// The invitations that may be meant, older ones first.
+    met: Vec<Met>,
+}
+
+#[derive(Clone, Copy)]
+struct Met {
     /// Whether it was found by what goes before.
     is_first: bool,
+    id: InvitationId,
+    /// When it left, as far as that is known.
+    left: Option<Timestamp>,
 }
 
 impl Told {
@@ -141,9 +146,7 @@ impl Told {
         self.summary.times_unreadable += u64::from(stage.at.is_none() && portal.is_dated(row));
         let known = self.customers.entry(name).or_insert(Customer {
             stage: stage.clone(),
-            invitation: None,
-            invitations: 0,
-            is_first: false,
+            met: Vec::new(),
         });
         let mut times = stage.at.into_iter().zip(known.stage.at);
         if times.all(|(new, old)| new >= old) {
@@ -155,33 +158,28 @@ impl Told {
     fn meet(&mut self, id: InvitationId, left: Option<Timestamp>, names: [Vec<String>; 2]) {
         for (is_first, names) in [true, false].into_iter().zip(names) {
             for name in names {
-                let Some(customer) = self.customers.get_mut(&name) else {
-                    continue;
-                };
-                let is_met = customer.invitation.is_some_and(|(known, _)| known == id);
-                if is_met || customer.is_first && !is_first {
-                    continue;
+                if let Some(customer) = self.customers.get_mut(&name) {
+                    customer.met.push(Met { is_first, id, left });
                 }
-                if is_first && !customer.is_first {
-                    customer.is_first = true;
-                    customer.invitations = 0;
-                }
-                customer.invitation = Some((id, left));
-                customer.invitations += 1;
             }
         }
     }
 
     fn store(mut self, ledger: &mut Ledger, created: u64) -> Result<FollowSummary, Error> {
         let mut stages = HashMap::new();
-        for customer in self.customers.values() {
-            let Some((id, left)) = customer.invitation else {
+        for customer in self.customers.values_mut() {
+            let met = &mut customer.met;
+            if met.iter().any(|it| it.is_first) {
+                met.retain(|it| it.is_first);
+            }
+            met.dedup_by_key(|it| it.id);
+            let Some(&Met { is_first, id, left }) = met.last() else {
                 self.summary.not_ours += 1;
                 continue;
             };
             self.summary.matched += 1;
-            self.summary.ambiguous += u64::from(customer.invitations > 1);
-            let rank = (customer.is_first, customer.stage.at);
+            self.summary.ambiguous += u64::from(met.len() > 1);
+            let rank = (is_first, customer.stage.at);
             let known = stages.entry(id).or_insert((rank, left, &customer.stage));
             if rank > known.0 {
                 *known = (rank, left, &customer.stage);

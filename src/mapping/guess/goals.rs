@@ -29,12 +29,6 @@ pub enum Target {
     Field(String),
 }
 
-impl Target {
-    pub(super) fn field(key: &str) -> Target {
-        Target::Field(key.to_owned())
-    }
-}
-
 #[derive(Debug, Clone)]
 pub struct ColumnGuess {
     pub column: Column,
@@ -85,6 +79,39 @@ impl ColumnGuess {
         self.target = Some(target.clone());
         self.place = place;
         self.candidates.clear();
+    }
+}
+
+/// `Mobile 2` beside `National ID 2`, a second date of birth or whole name is that person's, and nobody's second phone: whatever is
+/// numbered so is read as if it said it.
+pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
+    let says = |words: &Words, key| {
+        let concept = WORDS.concept(key);
+        concept.is_some_and(|it| words.say(&all(&it.names)))
+    };
+    let is_whole_name = |column: &&ColumnGuess| {
+        let HeaderWords { whole, first, .. } = &column.words;
+        let words = first.as_ref().map_or(whole, |(words, _)| words);
+        column.profile.several_words >= 0.5 && says(words, FULL_NAME)
+    };
+    let has_names = columns.iter().filter(is_whole_name).count() > 1;
+    let told = columns.iter().filter_map(|column| {
+        let (words, number) = column.words.first.as_ref()?;
+        let is_name = has_names && number.is_some() && is_whole_name(&column);
+        let is_id = column.profile.national_id >= 0.5 || says(words, "nationalId");
+        let is_person = is_name || is_id || says(words, "birthDate");
+        // `National ID.1` is a second one beside `National ID`, and `National ID 1` the first.
+        let mut others = columns.iter().map(|other| &other.words.whole);
+        let is_second = number.is_none_or(|number| number > 1)
+            || others.any(|it| it.say(std::slice::from_ref(words)));
+        (is_person && is_second).then_some(*number)
+    });
+    let told: Vec<Option<usize>> = told.collect();
+    for column in columns {
+        let first = column.words.first.as_ref();
+        if first.is_some_and(|(_, number)| told.contains(number)) {
+            column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
+        }
     }
 }
 
@@ -142,13 +169,17 @@ impl Goal {
     fn of_concept(concept: &'static Concept) -> Option<Goal> {
         let key = concept.key.as_str();
         let role = Role::of(key).map(Target::Role);
-        let target = role.unwrap_or_else(|| Target::field(key));
+        let target = role.unwrap_or_else(|| Target::Field(key.to_owned()));
         let is_part = matches!(key, FIRST_NAME | LAST_NAME);
         (!is_part).then(|| Goal::new(target, Some(concept), None))
     }
 
     fn of_field(field: &FormField) -> Goal {
-        Goal::new(Target::field(&field.key), concept_of(field), Some(field))
+        Goal::new(
+            Target::Field(field.key.clone()),
+            concept_of(field),
+            Some(field),
+        )
     }
 
     fn new(target: Target, concept: Option<&'static Concept>, field: Option<&FormField>) -> Goal {
@@ -296,7 +327,9 @@ impl Goal {
             _ => (0.3, true),
         };
         // Of two that are named alike, the phone that says mobile goes first, then what the headers alone would take.
-        let is_mobile = self.target == Target::Role(Role::Phone) && header.says_mobile();
+        let mut mobiles = WORDS.mobiles.iter();
+        let is_mobile = self.target == Target::Role(Role::Phone)
+            && mobiles.any(|word| header.whole.joined.contains(word));
         let mobile = if is_mobile { 0.05 } else { 0.0 };
         let rank = rank + mobile + self.nearness(column.header());
         let is_scaled = self.field_type == FieldType::Number && header.has_scale && score < 1.0;

@@ -121,11 +121,20 @@ impl Words {
         self.each().any(|word| known.contains(word))
     }
 
-    /// Without numbers and words such as `other`; none where there are none of them.
-    pub fn of_the_first(&self) -> Option<Words> {
+    /// Without numbers and words such as `other`, and the number where it is but one; none where there are none of them, or somebody
+    /// else is spoken of.
+    fn of_the_first(&self) -> Option<(Words, Option<usize>)> {
         let is_own = |word: &&str| !WORDS.alternatives.contains(*word) && !is_number(word);
         let (own, further): (Vec<&str>, Vec<&str>) = self.each().partition(is_own);
-        (!further.is_empty()).then(|| Words::of(&own.join(" ")))
+        let number = match further[..] {
+            [] => return None,
+            // More digits tell something else: `National ID 14 digits`.
+            [only] if is_number(only) && only.chars().count() > 1 => return None,
+            [only] => only.parse().ok(),
+            _ => None,
+        };
+        let is_theirs = self.speak_of_another_person();
+        (!is_theirs).then(|| (Words::of(&own.join(" ")), number))
     }
 
     pub fn are(&self, name: &Words) -> bool {
@@ -197,8 +206,8 @@ pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Word
 pub(super) struct HeaderWords {
     pub whole: Words,
     pub parts: Vec<Words>,
-    /// Without a number at its end (`Mobile 2`), and that number.
-    numbered: Option<(Words, u32)>,
+    /// What `Mobile 2` or `Other mobile` is one more of, and the number.
+    pub first: Option<(Words, Option<usize>)>,
     /// How well it names something that customer sheets have beside and no form field is meant by.
     pub other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
@@ -212,9 +221,6 @@ impl HeaderWords {
         let whole = Words::of(header);
         let parts = all(parts(header).flat_map(by_script));
         let other = whole.match_of(&OTHER_WORDS);
-        let trimmed = header.trim_end_matches(|c: char| c.is_ascii_digit());
-        let number = header[trimmed.len()..].parse().ok();
-        let number = number.filter(|_| !trimmed.trim().is_empty());
         HeaderWords {
             says_something_else: other >= BY_NAME
                 || whole.say(&KNOWN_WORDS)
@@ -223,15 +229,10 @@ impl HeaderWords {
                 .chain(header.matches(['$', '€', '£']))
                 .any(|word| WORDS.scales.contains(word)),
             parts: if parts.len() > 1 { parts } else { Vec::new() },
-            numbered: number.map(|number| (Words::of(trimmed), number)),
+            first: whole.of_the_first(),
             whole,
             other,
         }
-    }
-
-    pub fn says_mobile(&self) -> bool {
-        let mut words = WORDS.mobiles.iter();
-        words.any(|word| self.whole.joined.contains(word))
     }
 
     /// How well the header says one of these names, or one of the weak ones, from 0 to 1.
@@ -241,7 +242,7 @@ impl HeaderWords {
         let says = |part: &Words| part.say(names) || is_weak(part);
         let (ours, others): (Vec<&Words>, Vec<&Words>) = self.parts.iter().partition(|it| says(it));
         let is_in_part = ours.iter().any(|part| part.say(names));
-        match &self.numbered {
+        match &self.first {
             _ if by_name >= BY_NAME => by_name,
             // `National ID (14 digits)`, but not `National ID (seller)`.
             _ if !ours.is_empty() && others.iter().any(|part| part.are_strange(names, weak)) => {
@@ -249,7 +250,7 @@ impl HeaderWords {
             }
             _ if is_in_part => 0.9,
             // `Mobile 1` is the first choice, `Mobile 2` is none.
-            Some((words, ..=1)) if words.say(names) => BY_NAME,
+            Some((words, Some(..=1))) if words.say(names) => BY_NAME,
             Some((words, _)) if words.say(names) => PERHAPS,
             _ if is_weak(&self.whole) || !ours.is_empty() => BY_WEAK_NAME,
             // What is spelled at least as much like something else is nothing of ours.

@@ -1,13 +1,11 @@
-//! What a column's first values look like, whatever its header says, and which of a form's choices they mean.
+//! What a column's first values look like, whatever its header says.
 
 use indexmap::IndexSet;
 
-use super::headers::is_arabic;
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{
-    self, Choices, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, Reading, group_of,
+    self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, Reading, group_of,
 };
-use crate::mapping::words::WORDS;
 use crate::model::{Cell, Fault, mask, mask_date};
 
 /// More different values than this are no list of choices.
@@ -265,25 +263,6 @@ fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// Every other word for the choices of a field among which `values` has one: `(word, choice)`, values first as written.
-pub(super) fn words_for(values: &IndexSet<String>, choices: &Choices) -> Vec<(String, String)> {
-    let word = |value: &String| {
-        let choice = choices.other_word(value)?;
-        Some((value.clone(), choice.to_owned()))
-    };
-    let mut words: Vec<(String, String)> = values.iter().filter_map(word).collect();
-    let is_arabic = |(word, _): &(String, String)| is_arabic(word);
-    let (is_any, arabic) = (!words.is_empty(), words.iter().any(is_arabic));
-    let others = WORDS.choices.iter().flatten().filter(|_| is_any);
-    for other in others.filter_map(word) {
-        let is_known = words.iter().any(|(known, _)| fold(known) == fold(&other.0));
-        if is_arabic(&other) == arabic && !is_known {
-            words.push(other);
-        }
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,16 +292,5 @@ mod tests {
         for (values, shown) in rows::<(Vec<&str>, &str)>("profile.samples") {
             assert_eq!(profile(&values).sample(), shown);
         }
-    }
-
-    #[test]
-    fn a_list_of_words_is_made_whole() {
-        let status = ["Single", "Married"].map(|choice| (choice.to_owned(), choice.to_owned()));
-        let status = Choices::new(status);
-        let words = words_for(&IndexSet::from(["أعزب".to_owned()]), &status);
-        let word = |word: &str, choice: &str| (word.to_owned(), choice.to_owned());
-        assert_eq!(words[0], word("أعزب", "Single"));
-        assert!(words.contains(&word("متزوج", "Married")));
-        assert!(words_for(&IndexSet::from(["Single".to_owned()]), &status).is_empty());
     }
 }

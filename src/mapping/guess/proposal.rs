@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::contract::Contract;
-use super::goals::{ColumnGuess, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, Target, goals, labels_of};
+use super::goals::{
+    ColumnGuess, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, Target, goals, labels_of,
+    mark_further_people,
+};
 use super::headers::{BY_NAME, HeaderWords, Words, all};
 use super::profile::Profile;
 use crate::mapping::header::{HeaderTypes, is_left_out};
@@ -60,6 +63,7 @@ impl Proposal {
         let meant = meant.map(|column| ColumnGuess::unguessed(column, rows, country));
         let (unnamed, mut columns): (Vec<ColumnGuess>, Vec<ColumnGuess>) =
             meant.partition(|column| column.header().is_empty());
+        mark_further_people(&mut columns);
         let header_types = HeaderTypes {
             known: types.iter().chain(forms.keys()).copied().collect(),
             columns: columns.len(),
@@ -106,7 +110,7 @@ impl Proposal {
     fn own_target(&self, column: &ColumnGuess) -> Option<Target> {
         let header = column.header();
         let explicit = self.header_types.explicit_key(header);
-        let target = Target::field(explicit.map_or(header, |(_, key)| key));
+        let target = Target::Field(explicit.map_or(header, |(_, key)| key).to_owned());
         let goal = self.goal(&target);
         let is_own = match explicit {
             Some((id, _)) => goal.is_some() || !self.forms.contains_key(&id),
@@ -214,84 +218,84 @@ impl Proposal {
         };
         let target = goal.target.clone();
         let whole = self.places(|column| column.feeds(&target)).first().copied();
-        if whole.is_some_and(|at| self.own_target(&self.columns[at]).is_some()) {
-            return;
-        }
         let mut parts = self.name_parts(whole);
         if let Some(at) = whole {
-            let may_be_more = is_unclear || parts.len() > 1;
-            let may_be_more =
-                may_be_more || self.columns.iter().any(ColumnGuess::may_be_a_name_part);
-            if !may_be_more || !self.is_name_part(at, &parts) {
+            let is_own = self.own_target(&self.columns[at]).is_some();
+            if is_own || !self.is_name_part(at, &parts, is_unclear) {
                 return;
             }
             self.columns[at].target = None;
-            parts.retain(|(_, at)| self.columns[*at].profile.is_filled);
         }
         parts.sort_unstable();
-        let is_free = |(_, at): &(usize, usize)| self.columns[*at].target.is_none();
-        let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
-        // What stands among them and nobody knows may be one more.
-        let known: Vec<usize> = parts.iter().map(|part| part.1).collect();
-        let among = known.iter().min()..known.iter().max();
-        let mut unknown = self.places(ColumnGuess::may_be_a_name_part).into_iter();
-        let is_unclear =
-            is_unclear || unknown.any(|at| among.contains(&Some(&at)) && !known.contains(&at));
-        let is_whole = !is_unclear && is_one_each && parts.len() > 1 && parts[0].0 <= BARE_PLACE;
-        if !is_whole || !parts.iter().all(is_free) || self.overlap(&parts) {
-            for (_, at) in parts {
+        let is_whole = !is_unclear && self.are_a_whole_name(&parts);
+        for (place, at) in parts {
+            if is_whole {
+                self.columns[at].take(&target, place);
+            } else {
                 self.columns[at].offer(&target);
             }
-            return;
-        }
-        // A part that none of the first rows has may stand in a later one.
-        let empty = self.places(|it| it.target.is_none() && !it.profile.is_filled);
-        let empty = empty.into_iter().filter_map(|at| {
-            let place = name_place(&self.columns[at].words)?;
-            let is_new = place != BARE_PLACE && parts.iter().all(|part| part.0 != place);
-            is_new.then_some((place, at))
-        });
-        for (place, at) in parts.iter().copied().chain(empty.collect::<Vec<_>>()) {
-            self.columns[at].take(&target, place);
         }
     }
 
-    /// Whether one of the parts may hold another: its values do, or it may be a whole name with its last beside it.
-    fn overlap(&self, parts: &[(usize, usize)]) -> bool {
-        let profile = |part: &(usize, usize)| &self.columns[part.1].profile;
-        let may_be_whole = parts[0].0 == BARE_PLACE && profile(&parts[0]).several_words >= 0.5;
-        let holds = |one, other| one != other && profile(one).holds(profile(other));
+    /// Whether these parts, in the order of a name, are all that there are, each once, and begin with the first. One that none of the
+    /// first rows has may stand in a later one.
+    fn are_a_whole_name(&self, parts: &[(usize, usize)]) -> bool {
+        let column = |part: &(usize, usize)| &self.columns[part.1];
+        let is_filled = |part: &(usize, usize)| column(part).profile.is_filled;
+        let begins = |first: &(usize, usize)| first.0 <= BARE_PLACE && is_filled(first);
+        let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
+        let are_several = parts.iter().filter(|part| is_filled(part)).count() > 1;
+        // What stands among them and nobody knows may be one more.
+        let known = parts.iter().map(|part| part.1);
+        let among = known.clone().min()..known.clone().max();
+        let mut unknown = self.places(ColumnGuess::may_be_a_name_part).into_iter();
+        let lacks_one =
+            unknown.any(|at| among.contains(&Some(at)) && !known.clone().any(|it| it == at));
+        // One that holds another is no part: its values do, or it may be a whole name with its last beside it.
+        let holds = |one, other| one != other && column(one).profile.holds(&column(other).profile);
         let holds_another = |one| parts.iter().any(|other| holds(one, other));
-        (may_be_whole && parts.len() > 2) || parts.iter().any(holds_another)
+        let may_be_whole = |first: &(usize, usize)| {
+            first.0 == BARE_PLACE && column(first).profile.several_words >= 0.5 && parts.len() > 2
+        };
+        let first = parts.first();
+        first.is_some_and(|first| begins(first) && !may_be_whole(first))
+            && (is_one_each && are_several && !lacks_one)
+            && parts
+                .iter()
+                .all(|part| column(part).target.is_none() && !holds_another(part))
     }
 
-    /// Whether the column that is taken for the full name is but a part of it.
-    fn is_name_part(&self, whole: usize, parts: &[(usize, usize)]) -> bool {
+    /// Whether the column that is taken for the full name is but a part of it. `is_unclear`: a column without a header may be another.
+    fn is_name_part(&self, whole: usize, parts: &[(usize, usize)], is_unclear: bool) -> bool {
         let ColumnGuess { profile, words, .. } = &self.columns[whole];
-        if !profile.is_filled {
-            return parts.len() > 1;
-        }
         let is_bare = name_place(words).is_some();
         let is_last = |(place, at): &(usize, usize)| {
-            *place == LAST_PLACE && !profile.holds(&self.columns[*at].profile)
+            let last = &self.columns[*at].profile;
+            *place == LAST_PLACE && last.is_filled && !profile.holds(last)
         };
-        if profile.count > 0 && profile.several_words >= 0.5 {
+        if profile.is_unread() {
+            return false;
+        }
+        if profile.several_words >= 0.5 {
             // A father's name beside a name of several words is in it already, or of no concern.
             return is_bare && parts.iter().any(is_last);
         }
         // `Customer` and the like say whose column it is.
         let is_customer = WORDS.customers.contains(&words.whole.joined);
-        profile.count > 0 && (is_bare || is_customer || parts.len() > 1)
+        let may_be_more = is_unclear || self.columns.iter().any(ColumnGuess::may_be_a_name_part);
+        let is_word = profile.is_filled && (is_bare || is_customer);
+        parts.len() > 1 || (is_word && may_be_more)
     }
 
     /// The columns of a name's parts with their places in a name; of a first name and a bare `Name` the first name.
     fn name_parts(&self, whole: Option<usize>) -> Vec<(usize, usize)> {
         let places = self.columns.iter().enumerate().filter_map(|(at, column)| {
-            let place = name_place(&column.words);
+            let (place, profile) = (name_place(&column.words), &column.profile);
             if whole == Some(at) {
                 return Some((place.unwrap_or(BARE_PLACE), at));
             }
-            let is_name = column.profile.words >= 0.5 || column.profile.is_unread();
+            let may_be = profile.is_filled || place != Some(BARE_PLACE);
+            let is_name = profile.words >= 0.5 || (profile.count == 0 && may_be);
             Some((place.filter(|_| is_name)?, at))
         });
         let mut places: Vec<(usize, usize)> = places.collect();
@@ -312,16 +316,16 @@ impl Proposal {
         };
         let parts = all(&WORDS.address_parts);
         let is_street = whole.words.whole.say(&parts);
-        let is_numbered = |header: &str| {
-            let own = header.replace(char::is_numeric, "");
-            own != header && Words::of(&own).say(&goal.names)
+        let is_numbered = |words: &HeaderWords| match &words.first {
+            Some((first, Some(_))) => first.say(&goal.names),
+            _ => false,
         };
         let places = self.places(|column| {
             let profile = &column.profile;
             let is_other = profile.email.max(profile.national_id).max(profile.date) >= 0.5;
             let is_free = column.target.is_none() && !is_other;
             let is_part = || is_street && column.words.whole.say(&parts);
-            column.feeds(&target) || (is_free && (is_numbered(column.header()) || is_part()))
+            column.feeds(&target) || (is_free && (is_numbered(&column.words) || is_part()))
         });
         for (place, at) in places.into_iter().enumerate() {
             self.columns[at].take(&target, place);
@@ -334,21 +338,15 @@ impl Proposal {
         let (Some(goal), Some(_)) = (self.goal(target), self.column_of(target)) else {
             return;
         };
-        let places = self.places(|column| {
-            let words = &column.words.whole;
-            let first = words.of_the_first();
-            let is_further = first.is_some_and(|first| first.say(&goal.names));
+        let further = self.columns.iter().enumerate().filter_map(|(at, column)| {
+            let (first, number) = column.words.first.as_ref()?;
             let profile = &column.profile;
             let is_own = share(profile) >= 0.5 && !profile.is_one_for_all();
-            let is_one = is_own || profile.is_unread();
-            let is_free = column.target.is_none() && is_one;
-            is_free && is_further && !words.speak_of_another_person()
+            let is_free = column.target.is_none() && (is_own || profile.is_unread());
+            (is_free && first.say(&goal.names)).then_some((at, number.unwrap_or(2)))
         });
-        for at in places {
-            let column = &mut self.columns[at];
-            let mut number = column.column.name.chars().filter_map(|c| c.to_digit(10));
-            let place = number.next_back().map_or(2, |number| number as usize);
-            column.take(target, place);
+        for (at, place) in further.collect::<Vec<_>>() {
+            self.columns[at].take(target, place);
         }
     }
 
@@ -387,16 +385,14 @@ fn name_place(header: &HeaderWords) -> Option<usize> {
 
 /// `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
 fn place_of(words: &Words) -> Option<usize> {
-    let is_one = |names: &[String]| words.say(&all(names));
     let is_of = |key| {
-        WORDS
-            .concept(key)
-            .is_some_and(|it| is_one(&it.names) || is_one(&it.weak))
+        let concept = WORDS.concept(key);
+        concept.is_some_and(|it| words.say(&all(it.names.iter().chain(&it.weak))))
     };
-    let middle = WORDS.name_parts.iter().position(|names| is_one(names));
+    let mut middle = WORDS.name_parts.iter();
     let number: String = words.joined.matches(char::is_numeric).collect();
     let bare = words.joined.replace(char::is_numeric, "");
-    match middle {
+    match middle.position(|names| words.say(&all(names))) {
         _ if is_of(FIRST_NAME) => Some(FIRST_PLACE),
         _ if is_of(LAST_NAME) => Some(LAST_PLACE),
         Some(at) => Some(at + 2),

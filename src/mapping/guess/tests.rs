@@ -81,7 +81,7 @@ fn a_column_is_taken_for_what_its_header_and_its_values_say_together() {
 fn a_part_of_a_name_or_an_address_is_joined_with_the_others_and_never_the_whole() {
     for (key, columns, joined) in rows::<(&str, &str, &str)>("guess.joins") {
         let proposal = propose(columns);
-        let target = Target::field(key);
+        let target = Target::Field(key.to_owned());
         let feeding = proposal.columns_of(&target).into_iter();
         let headers: Vec<String> = feeding.map(|it| it.header().to_owned()).collect();
         assert_eq!(headers.join(", "), joined, "{columns}");

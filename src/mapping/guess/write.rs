@@ -7,7 +7,7 @@ use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
 use super::goals::{ColumnGuess, Goal, Target, labels_of};
-use super::profile::{Profile, words_for};
+use super::profile::Profile;
 use super::proposal::Proposal;
 use crate::mapping::form::TypeForm;
 use crate::mapping::value::DateOrder;
@@ -66,7 +66,7 @@ impl Proposal {
         let asked = form.into_iter().flat_map(|form| &form.fields);
         let mut unfed = Vec::new();
         for field in asked.filter(|field| !fields.contains_key(&*field.key)) {
-            let candidates = self.candidates(&Target::field(&field.key));
+            let candidates = self.candidates(&Target::Field(field.key.clone()));
             let is_found = !candidates.is_empty();
             let offered = candidates.chunks(1).chain((!is_found).then_some(&[][..]));
             unfed.extend(offered.map(|columns| {
@@ -126,13 +126,12 @@ impl Proposal {
     }
 }
 
-/// What a field is made of: the template writes the first that there is of a template, choices, and a kind. Without a column, for a
+/// What a field is made of: the template writes the first that there is of a template and a kind. Without a column, for a
 /// name to be filled in.
 fn rule(key: &str, columns: &[&ColumnGuess], is_one_text: bool, form: &TypeForm) -> Value {
     let none = Profile::default();
     let profile = columns.first().map_or(&none, |column| &column.profile);
-    let (kind, choices) = (form.type_of(key), form.choices(key));
-    let choices = choices.map(|choices| words_for(&profile.distinct, &choices));
+    let kind = form.type_of(key);
     let is_date = kind == FieldType::Date;
     let input = profile.date_form().filter(|_| is_date);
     let remark = match profile.order {
@@ -148,7 +147,6 @@ fn rule(key: &str, columns: &[&ColumnGuess], is_one_text: bool, form: &TypeForm)
     context! {
         columns => Serde(if columns.is_empty() { vec!["…"] } else { headers(columns) }),
         template => (is_one_text && columns.len() > 1).then(|| template_of(columns)),
-        choices => Serde(choices.unwrap_or_default()),
         kind => (!is_plain).then(|| kind.to_string()),
         input,
         remark,

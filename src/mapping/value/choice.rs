@@ -70,12 +70,6 @@ impl Choices {
         meaning(written).or_else(|| agreed(parts_of(written).map(meaning)))
     }
 
-    /// The choice that a text means which is neither a label nor a text to send.
-    pub(crate) fn other_word(&self, written: &str) -> Option<&str> {
-        let is_own = self.folded.contains_key(&fold_choice(written));
-        self.translated(written).filter(|_| !is_own)
-    }
-
     fn unknown(&self) -> Fault {
         let labels = self.labels.iter().map(String::as_str);
         let more = (self.labels.len() > LISTED).then_some("…");

@@ -457,21 +457,18 @@ fn one_word_of(text: &str) -> String {
 fn leave_out_hidden(source: &mut Source, place: &str, wish: Option<Hidden>) -> Result<(), Error> {
     let header_row = source.header_row.0;
     source.hidden.retain(|&row| row > header_row);
-    let count = match source.hidden[..] {
-        [] => return Ok(()),
-        [row] => format!("1 row is hidden or filtered away (row {row})"),
-        [first, ..] => format!(
-            "{} rows are hidden or filtered away (the first is row {first})",
-            source.hidden.len()
-        ),
+    let count = source.hidden.len();
+    let Some(first) = source.hidden.first() else {
+        return Ok(());
     };
-    match wish {
-        Some(Hidden::Skip) => source.notes.push(Note::of("hidden_left_out", &[&count])),
-        Some(Hidden::Send) => {
-            source.notes.push(Note::of("hidden_sent", &[&count]));
-            source.hidden.clear();
-        }
-        None => return Err(Error::of("hidden_rows", &[&place, &count])),
+    let told = match wish {
+        Some(Hidden::Skip) => Note::of("hidden_left_out", &[&count, first]),
+        Some(Hidden::Send) => Note::of("hidden_sent", &[&count, first]),
+        None => return Err(Error::of("hidden_rows", &[&place, &count, first])),
+    };
+    source.notes.push(told);
+    if wish == Some(Hidden::Send) {
+        source.hidden.clear();
     }
     Ok(())
 }

@@ -17,12 +17,7 @@ use crate::mapping::names::is_personal;
 use crate::model::{Cell, Note, RESULT_COLUMNS, Row, RowNumber, may_part_cells};
 
 /// The delimiters that are looked for, in order of preference when nothing tells them apart.
-const CANDIDATES: [(char, &str); 4] = [
-    (',', "comma"),
-    (';', "semicolon"),
-    ('\t', "tab"),
-    ('|', "pipe"),
-];
+const CANDIDATES: [char; 4] = [',', ';', '\t', '|'];
 
 pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<Source, Error> {
     // How the config says that the customers' sheet is written does not concern an export of ours.
@@ -53,7 +48,7 @@ pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<
         Basis::Guessed | Basis::Mostly => "read_as_text_perhaps",
         _ => "read_as_text",
     };
-    let fills: [&dyn Display; 4] = [&charset.name(), &basis, &word(delimiter), &how];
+    let fills: [&dyn Display; 4] = [&charset.name(), &basis, &delimiter.escape_debug(), &how];
     source.notes.push(Note::of(name, &fills));
     if options.sheet.is_some() {
         source.notes.push(Note::of("useless_for_text", &[]));
@@ -67,11 +62,6 @@ fn is_export(head: &[u8]) -> bool {
     let head = String::from_utf8_lossy(head);
     let header = head.split(BREAKS).next().unwrap_or_default();
     RESULT_COLUMNS[..2].iter().all(|name| header.contains(name))
-}
-
-fn word(delimiter: char) -> String {
-    let known = CANDIDATES.iter().find(|known| known.0 == delimiter);
-    known.map_or_else(|| format!("{delimiter:?}"), |known| known.1.to_owned())
 }
 
 /// The delimiter that a `sep=` line at the head of a file names. Excel reads such a line and does not show it.
@@ -95,7 +85,7 @@ fn counted(sample: &str) -> Option<char> {
             is_whole.then(|| std::mem::take(&mut record.cells).len())
         }))
     };
-    let scores = CANDIDATES.map(|(delimiter, _)| (score(delimiter), delimiter));
+    let scores = CANDIDATES.map(|delimiter| (score(delimiter), delimiter));
     // Of several that are alike, the first.
     let best = scores.into_iter().rev().max_by_key(|&(score, _)| score)?;
     (best.0 > (0, 0)).then_some(best.1)

@@ -15,23 +15,16 @@ use super::names::{fold, fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
 use super::value::{self, Kind, Reading};
 use crate::model::{
-    Aside, Cell, ContractTypeId, CustomerKey, Fault, FormCondition, Invitation, Problem, Recipient,
-    Repair, Row,
+    Cell, ContractTypeId, CustomerKey, Fault, FormCondition, Invitation, Problem, Recipient,
+    Repair, Row, Verdict,
 };
 
 /// More digits are a phone's or a national id's.
 const MOST_ID_DIGITS: usize = 9;
 
-pub struct Mapped {
-    pub result: Result<Invitation, Vec<Problem>>,
-    /// Values mended beyond doubt, told in either case.
-    pub repairs: Vec<Repair>,
-    /// What the row is, if it is no customer's.
-    pub aside: Option<Aside>,
-}
-
 impl Mapping {
-    pub fn apply(&self, row: &Row) -> Mapped {
+    /// What a row comes to by itself, and which of its values were mended.
+    pub fn apply(&self, row: &Row) -> (Verdict, Vec<Repair>) {
         let mut visit = Visit {
             mapping: self,
             row,
@@ -42,11 +35,13 @@ impl Mapping {
         let invitation = invitation.filter(|_| visit.problems.is_empty());
         // A customer that could be invited is one, but for an example, which could be.
         let is_one = invitation.is_some() && !matches!(self.example(row), Some(Example::Whole));
-        Mapped {
-            aside: if is_one { None } else { self.aside(row) },
-            result: invitation.ok_or_else(|| visit.problems.into_iter().collect()),
-            repairs: visit.repairs.into_iter().collect(),
-        }
+        let aside = if is_one { None } else { self.aside(row) };
+        let verdict = match (aside, invitation) {
+            (Some(aside), _) => return (Verdict::Aside(aside), Vec::new()),
+            (None, Some(invitation)) => Verdict::Valid(invitation),
+            (None, None) => Verdict::Invalid(visit.problems.into_iter().collect()),
+        };
+        (verdict, visit.repairs.into_iter().collect())
     }
 }
 
@@ -122,31 +117,26 @@ impl<'a> Visit<'a> {
             Some(field) => self.value(field).ok()?,
             None => None,
         };
-        if let Some(types) = types {
-            let others = text.as_deref().and_then(ids_in);
-            if let (Some(field), true) = (told, others.is_some_and(|others| others != *types)) {
-                let text = text.unwrap_or_default();
-                self.problem_of(field, &Fault::of("contract_type_other", &[]), &text);
-                return None;
+        let types = types.as_deref().map(Cow::Borrowed);
+        let (Some(field), Some(text)) = (told, text) else {
+            if let (None, Some(field)) = (&types, told) {
+                self.missing(field, &Fault::of("missing", &[]));
             }
-            return Some(Cow::Borrowed(types));
-        }
-        let field = told.as_ref()?;
-        let Some(text) = text else {
-            self.missing(field, &Fault::of("missing", &[]));
-            return None;
+            return types;
         };
-        let (types, unknown) = match words {
-            Some(words) => {
-                let types = words.get(&fold(&text)).map(Vec::as_slice);
-                (types.map(Cow::Borrowed), "contract_word_unknown")
-            }
-            None => (ids_in(&text).map(Cow::Owned), "contract_number_invalid"),
+        let here = match words {
+            Some(words) => words.get(&fold(&text)).map(|types| Cow::Borrowed(&**types)),
+            None => ids_in(&text).map(Cow::Owned),
         };
-        if types.is_none() {
-            self.problem_of(field, &Fault::of(unknown, &[]), &text);
-        }
-        types
+        let fault = match (types, here) {
+            (types @ Some(_), here) if here.is_none() || here == types => return types,
+            (None, Some(here)) => return Some(here),
+            (Some(_), _) => "contract_type_other",
+            (None, None) if words.is_some() => "contract_word_unknown",
+            (None, None) => "contract_number_invalid",
+        };
+        self.problem_of(field, &Fault::of(fault, &[]), &text);
+        None
     }
 
     /// The key by the identity columns; `None` when the recipient tells, or with a problem noted.
@@ -302,32 +292,29 @@ impl<'a> Visit<'a> {
 
     /// Notes birth dates of nobody alive, and one that is not that in the national id.
     fn check_birth_dates(&mut self, group: &[Field], found: &[Found<'_>]) {
-        let text = |at: usize| found[at].as_ref().ok()?.as_deref();
-        let own = |is_it: fn(&Field) -> bool| {
-            let mut all = group.iter();
-            all.position(|field| field.is_customers && is_it(field))
-        };
-        let id = own(|field| matches!(field.kind, Kind::EgyptNationalId));
-        let birth = own(|field| field.is_birth_date);
-        for (at, field) in group.iter().enumerate() {
-            let (Kind::Date { output, .. }, Some(written)) = (&field.kind, text(at)) else {
+        let texts = found.iter().map(|found| found.as_ref().ok()?.as_deref());
+        let mut all = group.iter().zip(texts);
+        let births = all.clone().filter(|(field, _)| field.is_birth_date);
+        let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
+        let id = all.find(|(field, _)| field.is_customers && is_id(field));
+        let mut born = id.and_then(|(id, text)| Some((id, value::birth_date_of(text?)?)));
+        for (field, written) in births {
+            // The first is the customer's own.
+            let born = born.take_if(|_| field.is_customers);
+            let (Kind::Date { output, .. }, Some(written)) = (&field.kind, written) else {
                 continue;
             };
             // Two digits of a year tell no century.
             let is_whole = |date: &civil::Date| written.contains(&date.year().to_string());
             let date = read_back(written, output).filter(is_whole);
-            let date = date.filter(|_| field.is_birth_date);
             let is_later = |date| self.mapping.today.is_some_and(|today| date > today);
             if date.is_some_and(|date| date.year() < 1900 || is_later(date)) {
                 self.problem_of(field, &Fault::of("birth_impossible", &[]), written);
             }
-            let id = id.filter(|_| birth == Some(at));
-            let born = id.and_then(|id| Some((id, value::birth_date_of(text(id)?)?)));
             if let Some((id, born)) = born
                 && !is_date(written, born, output)
             {
-                let column = self.column(&group[id]);
-                let column = column.and_then(|column| self.name(column));
+                let column = self.column(id).and_then(|column| self.name(column));
                 let fault = Fault::of("birth_date_mismatch", &[&column.unwrap_or_default()]);
                 self.problem_of(field, &fault, written);
             }
@@ -439,7 +426,7 @@ mod tests {
     use super::super::config::{Config, tests::told};
     use super::super::form::{self, BindOptions};
     use super::*;
-    use crate::model::RowNumber;
+    use crate::model::{Aside, RowNumber};
     use crate::tables::rows;
 
     /// `[fields.414]` with these lines below it.
@@ -470,12 +457,13 @@ mod tests {
 
     /// The form fields that go out, or `code field column` of every problem.
     fn outcome(mapping: &Mapping, cells: &[&str]) -> String {
-        match mapping.apply(&row(cells)).result {
-            Ok(invitation) => {
+        match mapping.apply(&row(cells)).0 {
+            Verdict::Valid(invitation) => {
                 let body: serde_json::Value = serde_json::from_str(&invitation.body).expect("JSON");
                 body["SessionInput"]["RequestFieldsValues"].to_string()
             }
-            Err(problems) => {
+            Verdict::Aside(_) | Verdict::Duplicate(_) => String::new(),
+            Verdict::Invalid(problems) => {
                 let word = |word: Option<String>| word.unwrap_or_else(|| "-".to_owned());
                 let told = problems.into_iter().map(|problem| {
                     format!(
@@ -544,7 +532,8 @@ mod tests {
         fields[1].key = "bankName".into();
         let mapping = try_bind("", &["phone", "bankName", "_"], &options).expect("a mapping");
         let example = row(&["01012345678", "Single", EXAMPLE_MARKER]);
-        assert_eq!(mapping.apply(&example).aside, Some(Aside::Example));
+        let (verdict, _) = mapping.apply(&example);
+        assert!(matches!(verdict, Verdict::Aside(Aside::Example)));
     }
 
     #[test]
@@ -583,11 +572,13 @@ mod tests {
                  birthDate = {{ column = \"DOB\", type = \"date\", input = \"%d/%m/%Y\", output = \"{output}\" }}"
             );
             let mapping = bind(&fields_of_414(&lines), &["phone", "ID", "DOB"]);
-            let result = mapping
-                .apply(&row(&["01012345678", "29001011234567", cell]))
-                .result;
-            assert_eq!(result.is_ok(), agrees, "{output} {cell}");
-            for problem in result.err().into_iter().flatten() {
+            let (verdict, _) = mapping.apply(&row(&["01012345678", "29001011234567", cell]));
+            let is_valid = matches!(verdict, Verdict::Valid(_));
+            assert_eq!(is_valid, agrees, "{output} {cell}");
+            let Verdict::Invalid(problems) = verdict else {
+                continue;
+            };
+            for problem in problems {
                 assert_eq!(problem.code.to_string(), "birth_date_mismatch");
                 assert!(!problem.message.contains("199") && !problem.message.contains("29001"));
             }
@@ -602,13 +593,14 @@ mod tests {
                          birthDate = { column = \"C\", type = \"date\" }\nid = { column = \"D\", type = \"egypt_national_id\" }\n\
                          yes = { column = \"E\", type = \"boolean\" }\nall = { template = \"{{ row['A'] }}{{ row['B'] }}\" }";
             let mapping = bind(&fields_of_414(lines), &["phone", "email", "A", "B", "C", "D", "E"]);
-            match mapping.apply(&Row { number: RowNumber(2), cells }).result {
-                Ok(invitation) => {
+            match mapping.apply(&Row { number: RowNumber(2), cells }).0 {
+                Verdict::Valid(invitation) => {
                     let body: serde_json::Value = serde_json::from_str(&invitation.body).expect("JSON");
                     let fields = body["SessionInput"]["RequestFieldsValues"]["414"].as_object().cloned().unwrap_or_default();
                     prop_assert!(fields.values().all(|value| value.as_str().is_some_and(|text| !text.is_empty())));
                 }
-                Err(problems) => prop_assert!(!problems.is_empty()),
+                Verdict::Invalid(problems) => prop_assert!(!problems.is_empty()),
+                Verdict::Aside(_) | Verdict::Duplicate(_) => {}
             }
         }
     }

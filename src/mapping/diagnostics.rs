@@ -179,29 +179,23 @@ fn visible(shown: Shown, text: &str, span: &Range<usize>) -> Option<(String, Ran
         return Some((line[..shown].to_owned(), start..end));
     }
     let (key, rest) = line.split_at(line.find(['=', ':', '#']).unwrap_or(line.len()));
-    let is_alone = rest.is_empty() || rest.starts_with('#');
-    let is_key = |c: char| c.is_alphanumeric() || " _-.\"'[]{".contains(c);
-    let is_balanced = |quote| key.matches(quote).count() % 2 == 0;
-    let is_part_of_a_value = before.trim_end().ends_with(['=', ':', '[', '{', '(', ','])
-        || opens_lines(before)
-        || !key.chars().all(is_key)
-        || !is_balanced('"')
-        || !is_balanced('\'');
-    if is_part_of_a_value || is_alone && !key.starts_with('[') {
-        return None;
-    }
-    let shown = if is_alone {
-        key.trim_end().to_owned()
-    } else {
-        format!("{key}{} …", &rest[..1])
+    let is_toml = |text: &str| toml::from_str::<toml::Table>(text).is_ok();
+    let opens = ['=', ':', '[', '{', '(', ','];
+    let is_part_of_a_value = before.trim_end().ends_with(opens) || opens_lines(before);
+    let shown = match rest.get(..1) {
+        _ if is_part_of_a_value => return None,
+        None | Some("#") if key.starts_with('[') && !key.contains(['"', '\'']) => {
+            key.trim_end().to_owned()
+        }
+        Some(sign @ ("=" | ":")) if is_toml(&format!("{key}= 0")) => format!("{key}{sign} …"),
+        _ => return None,
     };
-    let end = if start > key.len() {
-        shown.len()
+    let (start, end) = if start > key.len() {
+        (key.len() + 2, shown.len())
     } else {
-        end.min(key.len())
+        (start, end.min(key.len()).min(shown.len()))
     };
-    let end = end.min(shown.len());
-    Some((shown, start.min(key.len() + 2).min(end)..end))
+    Some((shown, start.min(end)..end))
 }
 
 /// Whether a line, or a value of several lines that was opened before it, may hold a secret: then no error shows it. Errs on the

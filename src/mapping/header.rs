@@ -102,13 +102,11 @@ impl<'a> Header<'a> {
     /// The column that a name means: the one so written, else the only one that folds alike.
     pub fn find(&self, name: &str) -> Result<&'a Column, Error> {
         let (written, wanted) = (name.trim(), fold(name));
+        let exact = self.columns.iter().filter(|column| column.name == written);
+        let exact: Vec<&Column> = exact.collect();
         let alike = self.columns.iter().zip(&self.folded);
-        let alike = alike.filter(|(column, folded)| {
-            column.name == written || **folded == wanted && !wanted.is_empty()
-        });
+        let alike = alike.filter(|(_, folded)| **folded == wanted && !wanted.is_empty());
         let alike: Vec<&Column> = alike.map(|(column, _)| column).collect();
-        let exact = alike.iter().copied();
-        let exact: Vec<&Column> = exact.filter(|column| column.name == written).collect();
         match (&exact[..], &alike[..]) {
             ([only], _) | ([], [only]) => Ok(only),
             ([], []) => Err(self.missing(name)),

@@ -21,7 +21,6 @@ mod template;
 pub mod value;
 pub(crate) mod words;
 
-pub use apply::Mapped;
 pub use aside::EXAMPLE_MARKER;
 pub use bind::Mapping;
 pub use config::Config;

@@ -175,27 +175,18 @@ impl Place {
     /// What serde says of it, for people, and advice. Messages of ours are a predicate, and advice in a second line; serde's own
     /// end with what it expected.
     fn told(&self, message: &str, text: &str) -> Error {
-        let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
-        let (last, outside) = path.split_last().unwrap_or((&"", &[]));
-        let section = |path: &[&str]| match path {
-            [] => "the file".to_owned(),
-            ["fields", _, field] => format!("the field `{field}`"),
-            path => format!("[{}]", path.join(".")),
-        };
-        let subject = match path[..] {
-            [_] | ["fields", _] => section(&path),
-            _ => format!("`{last}`"),
-        };
+        let path = self.path.join(".");
+        let last = self.path.last().map_or("", String::as_str);
         let expected = message.rsplit_once(", expected ");
         let expected = expected.map_or("", |(_, expected)| expected);
         let words = || expected.split('`').skip(1).step_by(2);
         if let Some((what, hint)) = message.split_once('\n') {
-            return Error::of("config_invalid.not_so", &[&subject, &what, &hint]);
+            return Error::of("config_invalid.not_so", &[&path, &what, &hint]);
         }
         if self.is_key {
             let known = || format!("known here: {}", words().collect::<Vec<_>>().join(", "));
             let hint = did_you_mean(last, words()).unwrap_or_else(known);
-            return Error::of("config_invalid.key", &[last, &section(outside), &hint]);
+            return Error::of("config_invalid.key", &[&path, &hint]);
         }
         let quoted: Vec<String> = words().map(|word| format!("\"{word}\"")).collect();
         let meant = match expected {
@@ -212,7 +203,7 @@ impl Place {
         let hint = did_you_mean(text.trim_matches(['"', '\'']), words());
         Error::of(
             "config_invalid.kind",
-            &[&subject, &meant, &hint.unwrap_or_default()],
+            &[&path, &meant, &hint.unwrap_or_default()],
         )
     }
 }
@@ -288,11 +279,9 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
         let login = value.get_ref().as_str().and_then(login_in);
         // Whose account it is, the files that hold the secrets, and as which role the team's register is come to, may be told.
         let is_register = matches!(&path[..], [_, name] if name == REGISTER);
-        let may_be_told = match &path[..] {
-            [team, _] if is_register && team == "team" => {
-                login.is_none_or(|login| !login.contains(':'))
-            }
-            [api, name] => login.is_none() && api == "api" && ACCOUNT.contains(&name.as_str()),
+        let may_be_told = match (path[0].as_str(), login) {
+            ("team", login) if is_register => login.is_none_or(|login| !login.contains(':')),
+            ("api", None) => path.len() == 2 && ACCOUNT.contains(&name),
             _ => false,
         };
         let secret = match login {

@@ -6,20 +6,11 @@ use std::fmt;
 
 use jiff::civil;
 use rust_xlsxwriter::utility::column_number_to_name;
+use serde::{Deserialize, Serialize, Serializer};
 
 /// The number that a spreadsheet shows beside a row: the first line of the sheet is 1, blank rows count.
 #[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    serde::Serialize,
-    serde::Deserialize,
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]
 #[serde(transparent)]
 pub struct RowNumber(pub u32);
@@ -46,7 +37,7 @@ impl Column {
 }
 
 /// One cell, with what the source knows about it. CSV yields only `Empty`, `Text` and `Undecodable`.
-#[derive(Debug, Clone, PartialEq, Default, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(from = "Kept")]
 pub enum Cell {
     /// Nothing, or only white space.
@@ -141,8 +132,8 @@ pub fn is_error_word(word: &str) -> bool {
 }
 
 /// As the ledger keeps a cell: numbers and yes or no as themselves, a date under `date`, anything else as the text that is shown.
-impl serde::Serialize for Cell {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Cell::Number(number) => serializer.serialize_f64(*number),
             Cell::Boolean(is) => serializer.serialize_bool(*is),
@@ -152,7 +143,7 @@ impl serde::Serialize for Cell {
     }
 }
 
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Kept {
     Text(String),
@@ -183,7 +174,7 @@ pub fn may_part_cells(c: char) -> bool {
 }
 
 /// What to do with rows that are hidden or filtered away in the sheet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(clap::ValueEnum, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -196,17 +187,23 @@ pub enum Hidden {
 
 /// A row that is no customer's, and so is left out wherever customers are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", const_into_str)]
+#[strum(const_into_str)]
 pub enum Aside {
     /// A template's example.
+    #[strum(serialize = "left_out_example")]
     Example,
+    #[strum(serialize = "left_out_total")]
     Total,
     /// One line of text: the title of a section, a remark.
+    #[strum(serialize = "left_out_section")]
     Section,
+    #[strum(serialize = "left_out_signature")]
     Signature,
     /// The header once more.
+    #[strum(serialize = "left_out_header")]
     Header,
     /// A number that only counts the rows.
+    #[strum(serialize = "left_out_serial")]
     Serial,
 }
 

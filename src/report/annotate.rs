@@ -152,10 +152,7 @@ impl Annotator {
             Verdict::Valid(_) => String::new(),
             Verdict::Duplicate(first) => language.say("repeats_row", &[first]),
             Verdict::Invalid(problems) => language.tell_all(problems),
-            Verdict::Aside(aside) => {
-                let word = format!("aside_{}", aside.into_str());
-                language.word(&word).to_owned()
-            }
+            Verdict::Aside(aside) => language.word(aside.into_str()).to_owned(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, SheetIdentity};
-use crate::mapping::{BindOptions, Config, Mapped, Mapping};
+use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{
     Aside, ContractTypeId, Judged, Moment, Note, Problem, Row, RowNumber, RunId, Standing, Verdict,
 };
@@ -85,15 +85,7 @@ impl Sheet {
             let shown = rows.iter().take(ASIDES_SHOWN).map(ToString::to_string);
             let more = (rows.len() > ASIDES_SHOWN).then(|| "…".to_owned());
             let shown: Vec<String> = shown.chain(more).collect();
-            let name = match aside {
-                Aside::Example => "left_out_example",
-                Aside::Total => "left_out_total",
-                Aside::Section => "left_out_section",
-                Aside::Signature => "left_out_signature",
-                Aside::Header => "left_out_header",
-                Aside::Serial => "left_out_serial",
-            };
-            Note::of(name, &[&shown.join(", ")])
+            Note::of(aside.into_str(), &[&shown.join(", ")])
         }))
     }
 
@@ -140,8 +132,8 @@ impl Sheet {
                 if stop.is_stopping() {
                     return Err(Error::of("interrupted.import", &[]));
                 }
-                for (mapped, row) in batch? {
-                    let mut judged = seen.judge(row, mapped);
+                for mut judged in batch? {
+                    seen.meet(&mut judged);
                     let row = judged.row.number;
                     if let (true, Some(column)) = (is_1904, mapping.serial_in(&judged.row)) {
                         // Given back in a workbook of ours, which counts from 1900, the number would be another day.
@@ -178,11 +170,10 @@ fn next_batch(
     next.take(BATCH_ROWS).collect()
 }
 
-/// What each row comes to, in their order, by all cores.
-fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<(Mapped, Row)> {
+/// What each row comes to by itself, in their order, by all cores.
+fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<Judged> {
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let apply =
-        |rows: &[Row]| -> Vec<Mapped> { rows.iter().map(|row| mapping.apply(row)).collect() };
+    let apply = |rows: &[Row]| -> Vec<_> { rows.iter().map(|row| mapping.apply(row)).collect() };
     let mapped: Vec<_> = thread::scope(|scope| {
         let shares = rows.chunks(rows.len().div_ceil(cores).max(1));
         let workers: Vec<_> = shares
@@ -192,7 +183,13 @@ fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<(Mapped, Row)> {
         done.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
             .collect()
     });
-    mapped.into_iter().zip(rows).collect()
+    let judged = mapped.into_iter().zip(rows);
+    let judged = judged.map(|((verdict, repairs), row)| Judged {
+        row,
+        verdict,
+        repairs,
+    });
+    judged.collect()
 }
 
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred
@@ -201,29 +198,20 @@ fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<(Mapped, Row)> {
 struct Seen(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
 
 impl Seen {
-    fn judge(&mut self, row: Row, mapped: Mapped) -> Judged {
-        let number = row.number;
-        let verdict = match (mapped.aside, mapped.result) {
-            (Some(aside), _) => Verdict::Aside(aside),
-            (None, Err(problems)) => Verdict::Invalid(problems),
-            (None, Ok(invitation)) => {
-                let key = std::array::from_fn(|at| invitation.key[at]);
-                let body = Sha256::digest(&invitation.body);
-                let body = std::array::from_fn(|at| body[at]);
-                match *self.0.entry(key).or_insert((number, body)) {
-                    (first, _) if first == number => Verdict::Valid(invitation),
-                    (first, known) if known == body => Verdict::Duplicate(first),
-                    (first, _) => Verdict::Invalid(vec![Problem::same_recipient(number, first)]),
-                }
-            }
+    /// A valid row is another row's once more, or contradicts it, where its invitation stands above.
+    fn meet(&mut self, judged: &mut Judged) {
+        let Verdict::Valid(invitation) = &judged.verdict else {
+            return;
         };
-        let is_aside = matches!(verdict, Verdict::Aside(_));
-        let repairs = Some(mapped.repairs).filter(|_| !is_aside);
-        Judged {
-            row,
-            verdict,
-            repairs: repairs.unwrap_or_default(),
-        }
+        let number = judged.row.number;
+        let key = std::array::from_fn(|at| invitation.key[at]);
+        let body = Sha256::digest(&invitation.body);
+        let body = std::array::from_fn(|at| body[at]);
+        judged.verdict = match *self.0.entry(key).or_insert((number, body)) {
+            (first, _) if first == number => return,
+            (first, known) if known == body => Verdict::Duplicate(first),
+            (first, _) => Verdict::Invalid(vec![Problem::same_recipient(number, first)]),
+        };
     }
 }
 

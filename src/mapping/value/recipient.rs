@@ -18,8 +18,6 @@ const LEAST_DIGITS: usize = 7;
 const ONE_NUMBER_DIGITS: usize = 15;
 /// The same with `00` before it.
 const MOST_DIGITS: usize = 17;
-/// The most digits of an area code written before a slash.
-const AREA_CODE_DIGITS: usize = 4;
 /// Zeros that end a number cell of twelve digits once it was shown as `2.01012E+11`, saved and read again.
 const ZEROS_OF_ROUNDING: &str = "000000";
 /// What Egyptian mobiles begin with, and how many digits follow the country code.
@@ -183,8 +181,6 @@ fn single(text: &str) -> Result<Dialled, Fault> {
     let is_long = |piece: &&str| count_digits(piece) >= LEAST_DIGITS;
     let pieces = text.split(|c| !is_part(c));
     let pieces: Vec<&str> = pieces.filter(|piece| count_digits(piece) > 0).collect();
-    // A slash may follow an area code (`02/27954321`), rather than part two numbers.
-    let may_have_area_code = text.chars().all(|c| is_part(c) || matches!(c, '/' | '\\'));
     if pieces.iter().filter(|piece| is_long(piece)).count() >= 2 {
         return Err(Fault::of("phone_several", &[]));
     }
@@ -193,36 +189,27 @@ fn single(text: &str) -> Result<Dialled, Fault> {
     }
     match pieces[..] {
         [only] => compact(only),
-        [area, _] if may_have_area_code && count_digits(area) <= AREA_CODE_DIGITS => {
-            compact(&text.replace(['/', '\\'], " "))
-        }
-        [first, _, ..] if is_long(&first) => Err(Fault::of("phone_several", &[])),
-        _ => Err(Fault::of("phone_absent", &[])),
+        [] => Err(Fault::of("phone_absent", &[])),
+        _ => Err(Fault::of("phone_several", &[])),
     }
 }
 
 fn compact(text: &str) -> Result<Dialled, Fault> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-    let mut signs = text.match_indices(is_plus);
-    let before = signs.next().map(|(plus, _)| count_digits(&text[..plus]));
-    // Typed from right to left, the sign ends up behind its number.
-    let is_behind = before.is_some_and(|before| before > 0 && before == digits.len());
-    match before {
-        Some(before) if signs.next().is_some() || (before > 0 && !is_behind) => {
-            let is_pair = digits.len() >= 2 * LEAST_DIGITS;
-            let name = if is_pair {
-                "phone_several"
-            } else {
-                "phone_plus"
-            };
-            Err(Fault::of(name, &[]))
-        }
-        _ => Ok(Dialled {
-            international: before.is_some(),
-            digits,
-            repaired: is_behind,
-        }),
-    }
+    let around_signs: Vec<usize> = text.split(is_plus).map(count_digits).collect();
+    let (international, repaired) = match around_signs[..] {
+        [_] => (false, false),
+        [0, _] => (true, false),
+        // Typed from right to left, the sign ends up behind its number.
+        [_, 0] => (true, true),
+        _ if digits.len() >= 2 * LEAST_DIGITS => return Err(Fault::of("phone_several", &[])),
+        _ => return Err(Fault::of("phone_plus", &[])),
+    };
+    Ok(Dialled {
+        international,
+        digits,
+        repaired,
+    })
 }
 
 /// Reads a cell as an e-mail address; only its domain is lower-cased.

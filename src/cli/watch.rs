@@ -1,7 +1,6 @@
 //! Watches a run: progress for the person, log lines for the operator, metrics for the collector (`--metrics-file`: Prometheus text
 //! format, replaced atomically, for `node_exporter`'s textfile collector).
 
-use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,21 +15,17 @@ use super::output::{self, Output};
 use super::values::LogFormat;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
-use crate::model::{Counts, RunSummary, Status, Timestamp};
+use crate::model::{RunSummary, Status, Timestamp};
 use crate::report::{Progress, Tell, rendered};
-use crate::send::{SendEvent, Tally};
-
-/// Metrics are written this often while the run goes on.
-const METRICS_EVERY: Duration = Duration::from_secs(5);
+use crate::send::SendEvent;
 
 pub struct Watch {
     output: Output,
     progress: Arc<Progress>,
-    start: Counts,
     metrics: Option<Metrics>,
     started: Instant,
-    /// How far the run was when something happened last.
-    tally: Mutex<Tally>,
+    /// Rows that were created since it began, and rows that need a person.
+    ended: Mutex<[u64; 2]>,
     /// Until when nobody sends, in milliseconds as of [`Timestamp`].
     paused_until: AtomicI64,
 }
@@ -40,7 +35,6 @@ impl Watch {
     pub fn begin(
         output: Output,
         start: &RunSummary,
-        tally: Tally,
         due: u64,
         per_row: Duration,
         metrics: Option<&Path>,
@@ -59,28 +53,26 @@ impl Watch {
         let watch = Watch {
             output,
             progress,
-            start: start.counts,
             metrics: metrics.map(|path| Metrics::open(path, Some(tenant))),
             started: Instant::now(),
-            tally: Mutex::new(tally),
+            ended: Mutex::default(),
             paused_until: AtomicI64::new(0),
         };
         // A run that is killed leaves a trace: metrics without an exit code.
-        watch.write_metrics(None);
+        watch.write_metrics(start, None);
         watch
     }
 
     /// Nothing more is sent: the bar goes.
-    pub fn is_over(&self, tally: Tally) {
+    pub fn is_over(&self) {
         self.progress.finish();
-        self.note(tally);
     }
 
     /// The run has ended, and so: the metrics are final, and one line sums up. Nothing is logged behind it.
     pub fn end(&self, summary: &RunSummary, ended: Option<&Error>) {
         let kind = ended.map(|error| error.kind);
         let exit_code = kind.map_or(0, Kind::exit_code);
-        self.write_metrics(Some(exit_code));
+        self.write_metrics(summary, Some(exit_code));
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
             let mut fields = as_fields(summary);
             fields["exit_code"] = exit_code.into();
@@ -89,8 +81,8 @@ impl Watch {
         }
     }
 
-    /// Something happened, and this is how far the run is now.
-    pub fn see(&self, event: &SendEvent, tally: &Tally) {
+    /// Something happened.
+    pub fn see(&self, event: &SendEvent) {
         let log = |level, message: &str, fields| self.output.log(level, message, fields);
         match event {
             SendEvent::Ended { row, status, why } => {
@@ -102,18 +94,17 @@ impl Watch {
                 let message = format!("row {row} is {status}: {}", said.unwrap_or_default());
                 let fields = json!({ "row": row, "status": status, "code": code });
                 log(level, message.trim_end_matches(": "), fields);
-                let (now, start) = (&tally.counts, &self.start);
-                let created = now.created.saturating_sub(start.created);
-                let problems = now.needing_a_person();
-                let problems = problems.saturating_sub(start.needing_a_person());
-                self.progress.step(created, problems);
-            }
-            SendEvent::Again { row, why, wait } => {
-                let fields = json!({ "row": row, "why": why, "wait_ms": milliseconds(*wait) });
-                log(Level::Debug, "to be tried again", fields);
+                let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+                match (status, why) {
+                    (Status::Created, None) => ended[0] += 1,
+                    // By another computer.
+                    (Status::Created, Some(_)) => {}
+                    _ => ended[1] += 1,
+                }
+                self.progress.step(*ended);
             }
             SendEvent::Paused { wait } => {
-                let wait_ms = milliseconds(*wait);
+                let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
                 let until = clock::now().0.saturating_add(wait_ms);
                 let told = self.paused_until.fetch_max(until, Ordering::Relaxed);
                 // All who are under way are asked for the same one.
@@ -124,32 +115,15 @@ impl Watch {
                 }
             }
         }
-        self.note(*tally);
     }
 
-    /// Writes the metrics every few seconds, whether anything happens or nothing is sent for an hour.
-    pub async fn keep_metrics(&self) -> Infallible {
-        loop {
-            tokio::time::sleep(METRICS_EVERY).await;
-            self.write_metrics(None);
-        }
-    }
-
-    fn note(&self, tally: Tally) {
-        *self.tally.lock().unwrap_or_else(PoisonError::into_inner) = tally;
-    }
-
-    fn write_metrics(&self, exit_code: Option<u8>) {
-        let tally = *self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        let seconds = self.started.elapsed().as_secs_f64();
+    /// The metrics of a run that stands so.
+    pub fn write_metrics(&self, summary: &RunSummary, exit_code: Option<u8>) {
         if let Some(metrics) = &self.metrics {
-            metrics.write(Some((&tally, seconds)), exit_code);
+            let seconds = self.started.elapsed().as_secs_f64();
+            metrics.write(Some((summary, seconds)), exit_code);
         }
     }
-}
-
-fn milliseconds(wait: Duration) -> i64 {
-    i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A run's document on one level, but for its number, which every line has.
@@ -212,7 +186,7 @@ impl Metrics {
 
     /// A run that is under way has no exit code yet: one that is killed leaves it out for good. Before it has sent anything, and where its
     /// command ended before it could (a broken config, say), its rows stay as the last run left them.
-    pub fn write(&self, sent: Option<(&Tally, f64)>, exit_code: Option<u8>) {
+    pub fn write(&self, sent: Option<(&RunSummary, f64)>, exit_code: Option<u8>) {
         let ended = exit_code.map(|_| clock::now().0.div_euclid(1000));
         let succeeded = ended.filter(|_| exit_code == Some(0));
         let before = || self.before.lines();
@@ -227,7 +201,7 @@ impl Metrics {
             .collect();
         let values = json!({
             "tenant": format!("tenant=\"{}\"", self.tenant),
-            "tally": sent.map(|(tally, _)| tally),
+            "run": sent.map(|(run, _)| run),
             "seconds": sent.map(|(_, seconds)| seconds),
             "last_success": succeeded.or_else(|| earlier(LAST_SUCCESS)),
             "last_end": ended.or_else(|| earlier(LAST_END)),

@@ -10,7 +10,6 @@ use std::io::{self, BufWriter, Write};
 use rust_xlsxwriter::Workbook;
 use serde_json::{Map, Value as Json, json};
 
-use super::text::vendor_words;
 use super::words::Language;
 use super::workbook::{Book, Face, Fill, TOLD_WIDTH};
 use crate::error::{Error, Result};
@@ -209,7 +208,7 @@ pub(super) fn in_words(row: &ResultRow, language: Language) -> Option<Cow<'_, st
         Status::Created if error.is_none() && row.token.is_none() && !is_purged => {
             Some(language.word("no_token").into())
         }
-        Status::Rejected => error.map(|error| vendor_words(error).into()),
+        Status::Rejected => error.map(Into::into),
         Status::Invalid if language != Language::English => {
             Some(language.tell_all(&row.problems).into())
         }

@@ -10,7 +10,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 
 use super::export::in_words;
-use super::text::{Further, as_float, duration, environment, vendor_words};
+use super::text::{Further, as_float, duration, environment};
 use super::words::Language;
 use crate::error::{Error, Result};
 use crate::model::{Minute, ResultRow, RunStatistics, RunSummary, Timestamp, mask_text, printable};
@@ -103,7 +103,7 @@ fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> 
         language.meaning(&code).into_owned()
     });
     environment.add_filter("masked", |text: Option<String>| {
-        mask_text(&vendor_words(&text.unwrap_or_default()))
+        mask_text(&text.unwrap_or_default())
     });
     environment.add_function("steps", steps);
     environment

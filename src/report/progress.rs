@@ -44,7 +44,7 @@ impl Progress {
     }
 
     /// The run has come to so many rows that were created and so many that need a person.
-    pub fn step(&self, created: u64, problems: u64) {
+    pub fn step(&self, [created, problems]: [u64; 2]) {
         let total = self.bar.length().unwrap_or(0);
         let done = created + problems;
         self.bar.set_position(done);

@@ -298,9 +298,6 @@ pub(super) fn environment() -> Environment<'static> {
     });
     environment.add_filter("duration", duration);
     environment.add_filter("quoted", |word: String| quoted(&word));
-    environment.add_filter("vendor_words", |words: Option<String>| {
-        words.as_deref().map(vendor_words)
-    });
     environment
 }
 
@@ -358,52 +355,6 @@ pub(super) fn duration(seconds: f64) -> String {
 )]
 pub(super) fn as_float(count: u64) -> f64 {
     count as f64
-}
-
-/// The vendor's message as the ledger keeps it, for people: behind its words may stand the details as JSON, whose shape nobody
-/// promised. What names a field becomes `field: words`; what cannot be read so stays as it is.
-pub(super) fn vendor_words(message: &str) -> String {
-    let details = message.match_indices(['[', '{']).find_map(|(at, _)| {
-        let mut parts = Vec::new();
-        collect(
-            &serde_json::from_str(&message[at..]).ok()?,
-            None,
-            &mut parts,
-        );
-        (!parts.is_empty()).then(|| (message[..at].trim_end(), parts))
-    });
-    let Some((said, mut parts)) = details else {
-        return message.to_owned();
-    };
-    // The details often repeat the message word for word.
-    parts.retain(|part| part != said);
-    parts.insert(0, said.to_owned());
-    parts.join(" ").trim_start().to_owned()
-}
-
-fn collect(details: &Json, field: Option<&str>, parts: &mut Vec<String>) {
-    match details {
-        Json::String(words) => parts.push(match field {
-            Some(field) => format!("{field}: {words}"),
-            None => words.clone(),
-        }),
-        Json::Array(entries) => {
-            for entry in entries {
-                collect(entry, field, parts);
-            }
-        }
-        Json::Object(members) => {
-            let first = |names: &[&str]| names.iter().find_map(|name| members.get(*name)?.as_str());
-            let named = first(&["field", "key", "member", "propertyName"]);
-            if let Some(words) = first(&["message", "error", "errorMessage", "description"]) {
-                return collect(&words.into(), named.or(field), parts);
-            }
-            for (name, value) in members {
-                collect(value, Some(name), parts);
-            }
-        }
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
-    }
 }
 
 #[cfg(test)]
@@ -513,12 +464,5 @@ pub mod tests {
         assert_eq!(text, format!("{shown}\n\u{1b}[31m{shown}\u{1b}[0m"));
         let missing = told(look(80), "{{ valeu }}");
         assert!(!missing.is_empty(), "a misspelt name is no empty text");
-    }
-
-    #[test]
-    fn the_vendors_details_become_words_in_every_shape_that_was_seen() {
-        for (message, expected) in rows::<(&str, &str)>("text.details") {
-            assert_eq!(vendor_words(message), expected);
-        }
     }
 }

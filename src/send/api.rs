@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::decide::SAT_OUT_MAX;
 use super::limiter::{Limiter, Permit};
 use super::stop::{StopReason, StopSignal, Stopped};
 use crate::clock;
@@ -27,14 +26,10 @@ pub struct Credentials {
     pub password: Secret,
 }
 
-pub(super) struct Token {
-    pub(super) admin: AdminToken,
-    /// On the steady clock: from here on a new one is asked for before the next request.
-    pub(super) renew_at: Duration,
-}
-
 /// Where a person waits for the answer, it is not asked for as often as in a run.
 const MAX_ATTEMPTS: u32 = 3;
+/// The longest wait that anybody sits out when Vlens asks for it: else all stops, and nobody begins before.
+const SAT_OUT_MAX: Duration = Duration::from_hours(1);
 /// How long who stops tells the register what became of a request.
 const TELL_MAX: Duration = Duration::from_secs(10);
 
@@ -42,15 +37,15 @@ pub struct Api {
     pub(super) client: Client,
     pub(super) stop: Arc<StopSignal>,
     pub(super) credentials: Option<Credentials>,
-    pub(super) ledger: Option<Writer>,
+    ledger: Option<Writer>,
     /// The team's, which every request asks as well.
     register: Option<Arc<Register>>,
     limiter: Mutex<Limiter>,
     /// Those who must wait stand in line, so that only one of them watches the clock.
     line: tokio::sync::Mutex<()>,
     answered: Notify,
-    /// The token that holds, or why the login failed for good: it is not tried again.
-    pub(super) token: tokio::sync::Mutex<Option<Result<Token, Failure>>>,
+    /// The token that holds. Who renews it keeps all others waiting.
+    pub(super) token: tokio::sync::Mutex<Option<AdminToken>>,
     /// Attempts at what may pass.
     pub(super) max_attempts: u32,
 }
@@ -88,6 +83,32 @@ impl<'a> Slot<'a> {
         drop(self);
         api.tell(registered, "withdrawn", Status::Pending, None)
             .await;
+    }
+
+    /// Waits until a request may leave within the limits of all computers together, and claims its customer.
+    async fn ask_team(&mut self, row: Option<&DueRow>) -> Result<(), Unsent> {
+        let api = self.api;
+        let Some(register) = &api.register else {
+            return Ok(());
+        };
+        let away = |error| api.away(error);
+        let customer = row.map(|row| &row.customer);
+        let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
+        loop {
+            let attempt = Register::new_attempt().map_err(away)?;
+            self.registered = Some((attempt, clock::steady()));
+            let asking = register.open_attempt(attempt, customer, over, known);
+            // Where the run stops meanwhile, it may have been granted all the same.
+            let verdict = api.stop.or_stop(asking).await?;
+            if verdict != Ok(Verdict::Granted) {
+                self.registered = None;
+            }
+            match verdict.map_err(away)? {
+                Verdict::Granted => return Ok(()),
+                Verdict::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
+                Verdict::Wait(wait) => api.sit_out(wait).await?,
+            }
+        }
     }
 
     /// Records the request; once this has returned, it may leave. `invitation` is none for a call that is about none.
@@ -177,7 +198,7 @@ impl Intent<'_> {
 
 impl Api {
     /// `limiter` is seeded with the requests of the last minute; without `credentials` there is no token to call with; without a
-    /// `ledger` calls are noted nowhere (`send` notes them in its own); without a `register` this computer sends alone.
+    /// `ledger` calls are noted nowhere; without a `register` this computer sends alone.
     pub fn new(
         client: Client,
         credentials: Option<Credentials>,
@@ -249,40 +270,11 @@ impl Api {
             is_counted: true,
             registered: None,
         };
-        match self.ask_team(&mut slot.registered, row).await {
+        match slot.ask_team(row).await {
             Ok(()) => Ok(slot),
             Err(unsent) => {
                 slot.not_sent().await;
                 Err(unsent)
-            }
-        }
-    }
-
-    /// Waits until a request may leave within the limits of all computers together, and claims its customer.
-    async fn ask_team(
-        &self,
-        registered: &mut Option<(AttemptId, Duration)>,
-        row: Option<&DueRow>,
-    ) -> Result<(), Unsent> {
-        let Some(register) = &self.register else {
-            return Ok(());
-        };
-        let away = |error| self.away(error);
-        let customer = row.map(|row| &row.customer);
-        let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
-        loop {
-            let attempt = Register::new_attempt().map_err(away)?;
-            *registered = Some((attempt, clock::steady()));
-            let asking = register.open_attempt(attempt, customer, over, known);
-            // Where the run stops meanwhile, it may have been granted all the same.
-            let verdict = self.stop.or_stop(asking).await?;
-            if verdict != Ok(Verdict::Granted) {
-                *registered = None;
-            }
-            match verdict.map_err(away)? {
-                Verdict::Granted => return Ok(()),
-                Verdict::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
-                Verdict::Wait(wait) => self.sit_out(wait).await?,
             }
         }
     }
@@ -312,20 +304,20 @@ impl Api {
         }
     }
 
-    async fn sit_out(&self, wait: Duration) -> Result<(), Stopped> {
+    pub(super) async fn sit_out(&self, wait: Duration) -> Result<(), Stopped> {
         if wait > SAT_OUT_MAX {
             return Err(self.give_up(StopReason::paused(clock::now(), wait)));
         }
         self.stop.or_stop(tokio::time::sleep(wait)).await
     }
 
-    /// Has the ledger note what happened, where there is one. If it cannot, nothing more may be sent.
-    pub(super) async fn note(
+    /// Has the ledger note what happened, or read, where there is one. If it cannot, nothing more may be sent.
+    pub(super) async fn note<T: Default + Send + 'static>(
         &self,
-        what: impl FnOnce(&Ledger) -> Result<(), Error> + Send + 'static,
-    ) -> Result<(), Stopped> {
+        what: impl FnOnce(&Ledger) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Stopped> {
         let Some(ledger) = &self.ledger else {
-            return Ok(());
+            return Ok(T::default());
         };
         let noted = ledger.note(what).await;
         noted.map_err(|error| self.give_up(StopReason::broken(error)))

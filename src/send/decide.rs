@@ -18,14 +18,14 @@
 //! | unreachable, unprocessed | `pending`, at last `failed`   | again after back-off, until `max_attempts`              |
 //! | throttled (429)        | `pending`, the tenth `failed`   | everybody pauses; no attempt is used up                 |
 //! | unavailable (503)      | `pending`, at last `failed`     | everybody pauses; an attempt is used up                 |
-//! | either for over an hour | `pending`                      | the run stops; nobody sends before that, or for a day    |
+//! | either for over an hour | as above                       | the run stops; nobody sends before that, or for a day    |
 //! | unauthorized (401)     | `pending`                       | once again with a fresh token; the second stops the run |
 //! | refused (403, 404, 405)| `pending`                       | the run stops                                           |
 
 use std::time::Duration;
 
 use super::stop::StopReason;
-use crate::model::{Failure, Outcome, Plan, Refusal, Standing, Status, Timestamp, Why};
+use crate::model::{Failure, Outcome, Plan, Refusal, Standing, Status, Why};
 
 /// What a person asked for beyond the usual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
@@ -74,7 +74,6 @@ pub(super) struct Circumstances {
     pub(super) max_attempts: u32,
     /// Whether a fresh token can be had: not for `CreateAuthSession`, which has only the API key.
     pub(super) can_log_in: bool,
-    pub(super) now: Timestamp,
     /// Drawn evenly from 0 to 1.
     pub(super) chance: f64,
     /// 429 in a row over all rows, this one included.
@@ -85,25 +84,16 @@ pub(super) struct Circumstances {
 pub(super) struct Decision {
     /// To be recorded; `Pending` leaves the row due.
     pub(super) status: Status,
-    pub(super) next: Next,
+    /// After how long the row goes again in this run.
+    pub(super) again: Option<Duration>,
     /// How long nobody may send.
     pub(super) pause: Option<Duration>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Next {
-    /// The row has its status for this run.
-    Done,
-    Again(Duration),
-    WithFreshToken,
-    /// It keeps its status and the run stops.
-    Stop(StopReason),
+    /// Why the run stops.
+    pub(super) stop: Option<StopReason>,
 }
 
 /// The tenth 429 in a row ends a row.
 const MAX_THROTTLED: u32 = 10;
-/// The longest wait that a run sits out when Vlens asks for it: else it stops, and nobody begins before.
-pub(super) const SAT_OUT_MAX: Duration = Duration::from_hours(1);
 
 /// Decides by `outcome`, and brings `history` up to date.
 pub(super) fn decide(
@@ -111,27 +101,33 @@ pub(super) fn decide(
     history: &mut History,
     circumstances: Circumstances,
 ) -> Decision {
+    let ended = |status, stop| Decision {
+        status,
+        again: None,
+        pause: None,
+        stop,
+    };
     let was_unauthorized = std::mem::take(&mut history.unauthorized);
     let Err(Failure { why, message }) = outcome else {
-        return Decision::of(Status::Created, Next::Done);
+        return ended(Status::Created, None);
     };
     if !matches!(why, Why::Throttled(_)) {
         history.throttled = 0;
     }
-    let stop = |refusal| Next::Stop(StopReason::refused(refusal, message));
-    let (now, chance) = (circumstances.now, circumstances.chance);
+    let refused = |refusal| Some(StopReason::refused(refusal, message));
+    let chance = circumstances.chance;
     let (may_go_again, wait, is_everybodys) = match *why {
-        Why::Rejected(_) => return Decision::of(Status::Rejected, Next::Done),
+        Why::Rejected(_) => return ended(Status::Rejected, None),
         Why::Uncertain(_) if why.is_not_the_api() => {
-            return Decision::of(Status::Uncertain, stop(Refusal::NotTheApi));
+            return ended(Status::Uncertain, refused(Refusal::NotTheApi));
         }
-        Why::Uncertain(_) => return Decision::of(Status::Uncertain, Next::Done),
+        Why::Uncertain(_) => return ended(Status::Uncertain, None),
         Why::Unauthorized if !was_unauthorized && circumstances.can_log_in => {
             history.unauthorized = true;
-            return Decision::of(Status::Pending, Next::WithFreshToken);
+            (true, Duration::ZERO, false)
         }
-        Why::Unauthorized => return Decision::of(Status::Pending, stop(Refusal::Credentials)),
-        Why::Refused(refusal) => return Decision::of(Status::Pending, stop(refusal)),
+        Why::Unauthorized => return ended(Status::Pending, refused(Refusal::Credentials)),
+        Why::Refused(refusal) => return ended(Status::Pending, refused(refusal)),
         Why::Throttled(asked) => {
             history.throttled += 1;
             let own = || backoff(circumstances.throttled_in_a_row, chance);
@@ -147,27 +143,15 @@ pub(super) fn decide(
             (may_go_again, wait, asked.is_some())
         }
     };
-    let (status, next) = if wait > SAT_OUT_MAX {
-        let reason = StopReason::paused(now, wait);
-        (Status::Pending, Next::Stop(reason))
-    } else if may_go_again {
-        (Status::Pending, Next::Again(wait))
-    } else {
-        (Status::Failed, Next::Done)
-    };
     Decision {
+        status: if may_go_again {
+            Status::Pending
+        } else {
+            Status::Failed
+        },
+        again: may_go_again.then_some(wait),
         pause: is_everybodys.then_some(wait),
-        ..Decision::of(status, next)
-    }
-}
-
-impl Decision {
-    fn of(status: Status, next: Next) -> Decision {
-        Decision {
-            status,
-            next,
-            pause: None,
-        }
+        stop: None,
     }
 }
 
@@ -227,7 +211,6 @@ mod tests {
     const CIRCUMSTANCES: Circumstances = Circumstances {
         max_attempts: 3,
         can_log_in: true,
-        now: Timestamp(0),
         chance: 1.0,
         throttled_in_a_row: 1,
     };
@@ -240,11 +223,10 @@ mod tests {
             decide(&outcome, &mut history, circumstances)
         });
         let decision = decisions.last().expect("something is met");
-        let next = match decision.next {
-            Next::Done => "done".to_owned(),
-            Next::Again(wait) => format!("again in {} s", wait.as_secs()),
-            Next::WithFreshToken => "again with a fresh token".to_owned(),
-            Next::Stop(why) => format!("stop: {}", why.error.expect("a reason").code),
+        let next = match (decision.stop, decision.again) {
+            (Some(why), _) => format!("stop: {}", why.error.expect("a reason").code),
+            (None, Some(wait)) => format!("again in {} s", wait.as_secs()),
+            (None, None) => "done".to_owned(),
         };
         let pause = decision.pause.map(|pause| pause.as_secs());
         let pause = pause.map_or(String::new(), |s| format!(", pause of {s} s"));
@@ -292,7 +274,7 @@ mod tests {
         assert_eq!(refused, "pending, stop: credentials_refused");
         let created = Ok(Secret::new("t"));
         let decision = decide(&created, &mut History::default(), CIRCUMSTANCES);
-        assert_eq!(decision, Decision::of(Status::Created, Next::Done));
+        assert_eq!(decision.status, Status::Created);
     }
 
     #[test]

@@ -137,19 +137,18 @@ impl Limiter {
         self.paused_until = self.paused_until.max(now + wait);
     }
 
-    /// The server refused a request for its pace (429). Returns how many in a row.
-    pub(super) fn throttled(&mut self) -> u32 {
+    /// The server took a request, whatever it said to it, or refused it for its pace (429). Gives how many it refused in a row.
+    pub(super) fn heard(&mut self, is_throttled: bool) -> u32 {
+        if !is_throttled {
+            self.throttled_in_a_row = 0;
+            self.share = (self.share + RECOVERY_PER_ANSWER).min(FULL_SHARE);
+            return 0;
+        }
         self.throttled_in_a_row = self.throttled_in_a_row.saturating_add(1);
         if self.throttled_in_a_row >= THROTTLED_BEFORE_SLOWING {
             self.share = (self.share / 2).max(LEAST_SHARE);
         }
         self.throttled_in_a_row
-    }
-
-    /// The server took a request, whatever it said to it.
-    pub(super) fn accepted(&mut self) {
-        self.throttled_in_a_row = 0;
-        self.share = (self.share + RECOVERY_PER_ANSWER).min(FULL_SHARE);
     }
 }
 
@@ -302,11 +301,8 @@ mod tests {
             (0, 1, s(3000), 6..=11),
             (0, 200, s(4000), 60..=60),
         ] {
-            for _ in 0..throttled {
-                limiter.throttled();
-            }
-            for _ in 0..accepted {
-                limiter.accepted();
+            for nth in 0..throttled + accepted {
+                limiter.heard(nth < throttled);
             }
             let granted = granted_in_a_minute(&mut limiter, from);
             assert!(range.contains(&granted), "{granted} from {from:?}");

@@ -27,12 +27,12 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock;
 use crate::error::Error;
 use crate::failpoint;
-use crate::ledger::{Closing, DueRow, Ledger, Writer};
-use crate::model::{Counts, Outcome, Refusal, RowNumber, RunId, Status, Stop, Why};
+use crate::ledger::{Closing, DueRow, Ledger};
+use crate::model::{Failure, Outcome, RowNumber, RunId, Status, Stop, Why};
 use crate::register::Claim;
 use crate::report::counted;
 use api::Unsent;
-use decide::{Circumstances, Decision, History, Next, decide};
+use decide::{Circumstances, Decision, History, decide};
 use stop::Stopped;
 
 #[derive(Clone)]
@@ -58,53 +58,29 @@ pub enum SendEvent {
         /// When it was not created: the vendor's code or the reason, and the same for people, values masked.
         why: Option<(String, String)>,
     },
-    Again {
-        row: RowNumber,
-        /// `unreachable`, `throttled` or `unavailable`.
-        why: &'static str,
-        wait: Duration,
-    },
     /// Nobody sends for this long.
     Paused { wait: Duration },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
-pub struct Tally {
-    pub counts: Counts,
-    /// Requests for invitations in this run.
-    pub requests: u64,
-    /// Those answered 429.
-    pub throttled: u64,
-}
+/// Somebody who watches what happens; must not take long.
+type Observer = Box<dyn Fn(&SendEvent) + Send>;
 
-/// Somebody who watches what happens, and how far the run is then; must not take long.
-type Observer = Box<dyn Fn(&SendEvent, &Tally) + Send>;
-
-/// Sends all that is due in the run that `ledger` writes: invitations and sessions. Gives how far it came, and
-/// whether, unless the run stopped, `--limit`, or which rows were meant, is what left the others due.
-pub async fn send(
-    options: SendOptions,
-    mut api: Api,
-    ledger: Writer,
-    observer: Observer,
-    start: Tally,
-) -> (Tally, bool) {
+/// Sends all that is due in a run, by its ledger: invitations and sessions. True when, unless the run stopped, `--limit`, or
+/// which rows were meant, is what left the others due.
+pub async fn send(options: SendOptions, mut api: Api, observer: Observer) -> bool {
     api.max_attempts = options.max_attempts;
-    api.ledger = Some(ledger.clone());
     let _timer = options.max_duration.map(|most| stop_after(most, &api.stop));
     let sending = Arc::new(Sending {
         api,
         places: Arc::new(Semaphore::new(options.concurrency)),
         max_consecutive_failures: options.max_consecutive_failures,
         state: Mutex::new(State {
-            tally: start,
             failures_in_a_row: 0,
             left_elsewhere: Vec::new(),
             observer,
         }),
     });
     let mut due = DueRows {
-        ledger,
         run: options.run,
         only: options.only,
         page: VecDeque::new(),
@@ -113,7 +89,7 @@ pub async fn send(
     };
     let (stop, mut begun) = (&sending.api.stop, JoinSet::new());
     loop {
-        let ended = match due.next(stop).await {
+        let ended = match due.next(&sending.api).await {
             Some(row) => {
                 if let Ok(place) = sending.place().await {
                     begun.spawn(Arc::clone(&sending).deliver(row, place));
@@ -123,12 +99,9 @@ pub async fn send(
             None if begun.is_empty() => break,
             None => begun.join_next().await,
         };
-        match ended {
-            None | Some(Ok(Ok(true) | Err(Stopped))) => {}
-            // It was not sent after all: another may be.
-            Some(Ok(Ok(false))) => due.allowance = due.allowance.saturating_add(1),
-            // A panic, which is told as such.
-            Some(Err(_)) => stop.stop(StopReason::broken(Error::of("internal_error", &[]))),
+        // A panic, which is told as such.
+        if let Some(Err(_)) = ended {
+            stop.stop(StopReason::broken(Error::of("internal_error", &[])));
         }
     }
     let state = sending.state();
@@ -139,7 +112,7 @@ pub async fn send(
         let left = Error::of("claimed_elsewhere", &[&rows, by, at]);
         stop.stop(StopReason::of(Stop::Register, Some(left)));
     }
-    (state.tally, due.only.is_some() || due.allowance == 0)
+    due.only.is_some() || due.allowance == 0
 }
 
 fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
@@ -155,7 +128,6 @@ const PAGE: usize = 512;
 
 /// The rows of a run that are due, read page by page.
 struct DueRows {
-    ledger: Writer,
     run: RunId,
     only: Option<BTreeSet<RowNumber>>,
     page: VecDeque<DueRow>,
@@ -167,8 +139,8 @@ struct DueRows {
 
 impl DueRows {
     /// The next one that may be begun, unless the run stops.
-    async fn next(&mut self, stop: &StopSignal) -> Option<DueRow> {
-        while self.allowance > 0 && !stop.is_stopping() {
+    async fn next(&mut self, api: &Api) -> Option<DueRow> {
+        while self.allowance > 0 && !api.stop.is_stopping() {
             if let Some(row) = self.page.pop_front() {
                 let only = self.only.as_ref();
                 if only.is_none_or(|only| only.contains(&row.row)) {
@@ -177,11 +149,8 @@ impl DueRows {
                 }
             } else {
                 let (run, after) = (self.run, self.read_to?);
-                let page = self.ledger.note(move |ledger| ledger.due(run, after, PAGE));
-                match page.await {
-                    Ok(page) => self.page = page.into(),
-                    Err(error) => stop.stop(StopReason::broken(error)),
-                }
+                let page = api.note(move |ledger| ledger.due(run, after, PAGE)).await;
+                self.page = page.ok()?.into();
                 let last = self.page.back().filter(|_| self.page.len() == PAGE);
                 self.read_to = last.map(|last| last.row);
             }
@@ -203,7 +172,6 @@ struct Sending {
 }
 
 struct State {
-    tally: Tally,
     failures_in_a_row: u32,
     /// Of rows left to another computer, on whose way they are.
     left_elsewhere: Vec<Claim>,
@@ -216,45 +184,27 @@ impl Sending {
         self.api.stop.or_stop(free).await?.map_err(|_| Stopped)
     }
 
-    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. False when no
-    /// request was made for it.
+    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's.
     async fn deliver(
         self: Arc<Self>,
         mut row: DueRow,
         mut place: OwnedSemaphorePermit,
-    ) -> Result<bool, Stopped> {
-        let mut history = History::default();
-        let (mut is_sent, mut looks) = (false, 0);
+    ) -> Result<(), Stopped> {
+        let (mut history, mut looks) = (History::default(), 0);
         loop {
             let wait = match self.attempt(&mut row, &mut history).await {
-                Ok((outcome, decision)) => {
-                    is_sent = true;
-                    self.follow(row.row, &outcome, decision)
-                }
+                Ok((outcome, decision)) => self.follow(row.row, outcome, decision),
                 Err(Unsent::Elsewhere(claim)) => {
                     looks += 1;
                     self.found_elsewhere(&row, &claim, looks).await?
                 }
-                Err(Unsent::Failed(failure)) => {
-                    // No row can be sent without a token.
-                    let said = failure.to_string();
-                    return Err(self.api.give_up(match failure.why {
-                        why if why.is_not_the_api() => {
-                            StopReason::refused(Refusal::NotTheApi, &said)
-                        }
-                        why if why.may_pass() => StopReason::failures(&format!(
-                            "Vlens could not be logged in to: {said}"
-                        )),
-                        _ => StopReason::refused(Refusal::Credentials, &said),
-                    }));
-                }
-                Err(Unsent::Stopped) => return Err(Stopped),
+                Err(Unsent::Stopped | Unsent::Failed(_)) => return Err(Stopped),
             };
             let Some(wait) = wait else {
-                return Ok(is_sent);
+                return Ok(());
             };
             drop(place);
-            self.api.stop.or_stop(tokio::time::sleep(wait)).await?;
+            self.api.sit_out(wait).await?;
             place = self.place().await?;
         }
     }
@@ -275,19 +225,15 @@ impl Sending {
         let (bearer, body) = (bearer.as_ref(), row.customer.body.clone().into());
         let outcome = api.client.create(bearer, body, intent.fence()).await;
         failpoint::pass("after_answer");
-        let throttled_in_a_row = match outcome.as_ref().map_err(|failure| failure.why) {
-            Err(Why::Throttled(_)) => api.limiter().throttled(),
+        let why = outcome.as_ref().map_err(|failure| failure.why).err();
+        let throttled_in_a_row = match why {
             // Says nothing about the pace.
-            Err(Why::Unreachable | Why::Unprocessed) => 0,
-            _ => {
-                api.limiter().accepted();
-                0
-            }
+            Some(Why::Unreachable | Why::Unprocessed) => 0,
+            _ => api.limiter().heard(matches!(why, Some(Why::Throttled(_)))),
         };
         let circumstances = Circumstances {
             max_attempts: api.max_attempts,
             can_log_in: bearer.is_some(),
-            now: clock::now(),
             chance: fastrand::f64(),
             throttled_in_a_row,
         };
@@ -300,49 +246,37 @@ impl Sending {
         intent.close(closing).await?;
         failpoint::pass("after_told");
         // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
-        if let (Next::WithFreshToken, Some(bearer)) = (&decision.next, bearer) {
+        if let (Some(Why::Unauthorized), Some(bearer)) = (why, bearer) {
             api.refused(bearer).await;
         }
         Ok((outcome, decision))
     }
 
     /// What follows from an outcome: how long the row waits for its next attempt, if it goes again.
-    fn follow(&self, row: RowNumber, outcome: &Outcome, decision: Decision) -> Option<Duration> {
+    fn follow(&self, row: RowNumber, outcome: Outcome, decision: Decision) -> Option<Duration> {
         let mut state = self.state();
-        let failure = outcome.as_ref().err();
-        state.tally.requests += 1;
-        if let Some(Why::Throttled(_)) = failure.map(|failure| failure.why) {
-            state.tally.throttled += 1;
-        }
         if decision.status != Status::Pending {
-            let why = failure.map(|failure| (failure.why.code(), failure.message.clone()));
+            let failure = outcome.err();
             if matches!(decision.status, Status::Failed | Status::Uncertain) {
                 state.failures_in_a_row += 1;
                 if state.failures_in_a_row >= self.max_consecutive_failures {
-                    let last = why.as_ref().map_or("", |(_, message)| message);
+                    let last = failure.as_ref().map_or("", |failure| &failure.message);
                     self.api.stop.stop(StopReason::failures(last));
                 }
             } else {
                 state.failures_in_a_row = 0;
             }
-            state.end(row, decision.status, why, false);
+            let why = failure.map(|Failure { why, message }| (why.code(), message));
+            let status = decision.status;
+            (state.observer)(&SendEvent::Ended { row, status, why });
         }
         if let Some(wait) = decision.pause {
-            state.tell(&SendEvent::Paused { wait });
+            (state.observer)(&SendEvent::Paused { wait });
         }
-        match decision.next {
-            Next::Done => None,
-            Next::WithFreshToken => Some(Duration::ZERO),
-            Next::Again(wait) => {
-                let why = failure.map_or("created", |failure| failure.why.into());
-                state.tell(&SendEvent::Again { row, why, wait });
-                Some(wait)
-            }
-            Next::Stop(reason) => {
-                self.api.stop.stop(reason);
-                None
-            }
+        if let Some(reason) = decision.stop {
+            self.api.stop.stop(reason);
         }
+        decision.again
     }
 
     /// A row is another computer's: it has its status from there, durable here before it is told, or is looked at again.
@@ -365,41 +299,13 @@ impl Sending {
         let note =
             move |ledger: &Ledger| ledger.note_elsewhere(about, status, &words, request, &now);
         self.api.note(note).await?;
-        self.state().end(row.row, status, why, true);
+        let row = row.row;
+        (self.state().observer)(&SendEvent::Ended { row, status, why });
         Ok(None)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Plain numbers; a panic elsewhere cannot leave them half-written.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn tell(&self, event: &SendEvent) {
-        (self.observer)(event, &self.tally);
-    }
-
-    /// A row has its status for this run.
-    fn end(
-        &mut self,
-        row: RowNumber,
-        status: Status,
-        why: Option<(String, String)>,
-        is_elsewhere: bool,
-    ) {
-        let counts = &mut self.tally.counts;
-        let count = match status {
-            Status::Created if is_elsewhere => &mut counts.already_created,
-            Status::Created => &mut counts.created,
-            Status::Rejected => &mut counts.rejected,
-            Status::Failed => &mut counts.failed,
-            Status::Uncertain => &mut counts.uncertain,
-            // Not ends of a row that was under way.
-            Status::Pending | Status::Invalid | Status::Duplicate => return,
-        };
-        *count += 1;
-        counts.pending = counts.pending.saturating_sub(1);
-        self.tell(&SendEvent::Ended { row, status, why });
     }
 }

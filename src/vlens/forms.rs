@@ -24,7 +24,7 @@ pub fn read_form(json: &str) -> Result<Form, Error> {
         ))
     })?;
     if envelope.is_error() {
-        let message = envelope.message;
+        let message = envelope.message();
         let what = format!("it is an error that the API answered with ({message})");
         return Err(unreadable(&what));
     }

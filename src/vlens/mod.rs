@@ -23,6 +23,7 @@ use reqwest::{Method, Request};
 use serde_json::{Value, json};
 use tokio_util::bytes::Bytes;
 
+use crate::clock;
 use crate::error::Error;
 use crate::model::{
     ContractTypeId, Failure, Outcome, Refusal, Secret, Timestamp, Uncertainty, Why,
@@ -55,8 +56,8 @@ pub struct AdminToken {
     pub access: AccessToken,
     /// Good for one more access token.
     pub refresh: Option<Secret>,
-    /// How long the access token lives, from now on.
-    pub expires_in: Duration,
+    /// On the steady clock: from here on a new one is asked for before the next request.
+    pub renew_at: Duration,
     /// What the server's clock showed, when the answer told.
     pub server_date: Option<Timestamp>,
 }
@@ -105,8 +106,7 @@ impl Client {
             None => "IdentityUserSession/CreateAuthSession",
         };
         let request = self.request(path, bearer);
-        self.ask(request, Some((body, fence)), None, read_answer)
-            .await
+        self.ask(request, Some((body, fence)), read_answer).await
     }
 
     pub async fn login(&self, username: &str, password: &Secret) -> Result<AdminToken, Failure> {
@@ -120,7 +120,7 @@ impl Client {
         request.headers_mut().insert("tenancyname", tenancy);
         let body = Some((body.to_string().into(), None));
         let read = |answer: &RawAnswer| read_token(answer, None);
-        self.ask(request, body, Some(password), read).await
+        self.ask(request, body, read).await
     }
 
     pub async fn refresh(&self, held: &Secret) -> Result<AdminToken, Failure> {
@@ -128,7 +128,7 @@ impl Client {
         let request = self.request("credentials/RefreshToken", None);
         let body = Some((body.to_string().into(), None));
         let read = |answer: &RawAnswer| read_token(answer, Some(held));
-        self.ask(request, body, Some(held), read).await
+        self.ask(request, body, read).await
     }
 
     pub async fn contract_types(
@@ -137,7 +137,7 @@ impl Client {
     ) -> Result<Vec<ContractTypeEntry>, Failure> {
         let request = self.request("BusinessRequest/GetAllRequestTypes", Some(bearer));
         let read = |answer: &RawAnswer| read_contract_types(&answer.read()?.into_data());
-        self.ask(request, None, None, read).await
+        self.ask(request, None, read).await
     }
 
     /// The raw answer that describes a contract type's form, for [`read_form`].
@@ -154,16 +154,15 @@ impl Client {
             answer.read()?;
             Ok(String::from_utf8_lossy(answer.bytes()).into_owned())
         };
-        self.ask(request, None, None, read).await
+        self.ask(request, None, read).await
     }
 
     /// Sends a request, which only reads unless it has a body, and reads its answer. What a failure says in the vendor's words is masked
-    /// where it repeats what the vendor was told: the secrets of the headers, and of the body this secret, or all if there is none.
+    /// where it repeats what the vendor was told: the secrets of the headers, and the texts of the body.
     async fn ask<T>(
         &self,
         mut request: Request,
         body: Option<(Bytes, Fence)>,
-        secret: Option<&Secret>,
         read: impl FnOnce(&RawAnswer) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let sent = body.as_ref().map(|(bytes, _)| bytes.clone());
@@ -178,11 +177,8 @@ impl Client {
         let headers = request.headers().clone();
         let reply = exchange(&self.http, request, body, self.timeout, max_bytes).await;
         reply.and_then(|answer| read(&answer)).map_err(|failure| {
-            let body = || serde_json::from_slice(&sent.unwrap_or_default()).unwrap_or_default();
-            let mut told = match secret {
-                Some(secret) => vec![secret.expose().to_owned()],
-                None => texts_in(body()),
-            };
+            let body = serde_json::from_slice(&sent.unwrap_or_default());
+            let mut told = texts_in(body.unwrap_or_default());
             let secrets = headers.values().filter(|value| value.is_sensitive());
             let secrets = secrets.filter_map(|value| value.to_str().ok());
             told.extend(secrets.map(|secret| secret.trim_start_matches("Bearer ").to_owned()));
@@ -232,6 +228,8 @@ fn unreadable(message: &str) -> Failure {
 
 /// Assumed when the answer does not say how long the token lives: short enough to do no harm, and a 401 tells sooner.
 const EXPIRES_IN_UNSAID: Duration = Duration::from_hours(1);
+/// A token is renewed when a fifth of its life is left, at most five minutes ahead.
+const RENEWAL_MARGIN_MAX: Duration = Duration::from_mins(5);
 
 /// Reads what a login or a refresh came to. `held` is the refresh token that was used, which stays good when the answer
 /// names no other.
@@ -255,16 +253,22 @@ fn read_token(answer: &RawAnswer, held: Option<&Secret>) -> Result<AdminToken, F
     })?;
     let access = secret_header("Bearer ", access.expose())
         .ok_or_else(|| unreadable("the access token in the answer is damaged"))?;
-    let seconds = as_integer(&data["expireInSeconds"]).and_then(|s| u32::try_from(s).ok());
-    let seconds = seconds.filter(|&seconds| seconds > 0);
+    let life = lives(&data["expireInSeconds"]);
     Ok(AdminToken {
         access,
+        renew_at: clock::steady() + life.saturating_sub(RENEWAL_MARGIN_MAX.min(life / 5)),
         refresh: secret("newRefreshToken")
             .or_else(|| secret("refreshToken"))
             .or_else(|| held.cloned()),
-        expires_in: seconds.map_or(EXPIRES_IN_UNSAID, |s| Duration::from_secs(s.into())),
         server_date: answer.server_date(),
     })
+}
+
+/// How long a token lives that is said to do so for so many seconds.
+fn lives(seconds: &Value) -> Duration {
+    let seconds = as_integer(seconds).and_then(|seconds| u32::try_from(seconds).ok());
+    let seconds = seconds.filter(|&seconds| seconds > 0);
+    seconds.map_or(EXPIRES_IN_UNSAID, |s| Duration::from_secs(s.into()))
 }
 
 /// A secret as a header that no log shows. Only visible ASCII without spaces: an invisible character that was pasted along would
@@ -325,16 +329,14 @@ mod tests {
             let held = Secret::new("held");
             let token = read_token(&answer(&data), Some(&held)).expect("a token");
             assert_eq!(token.access, "Bearer access");
-            let refresh = token.refresh.expect("one").expose().to_owned();
-            (token.expires_in.as_secs(), refresh)
+            token.refresh.expect("one").expose().to_owned()
         };
         for (value, seconds) in rows::<(&str, u64)>("vlens.lives") {
             let value: Value = serde_json::from_str(value).expect("JSON");
-            let (life, _) = token(json!({"expireInSeconds": value}));
-            assert_eq!(life, seconds, "{value}");
+            assert_eq!(lives(&value).as_secs(), seconds, "{value}");
         }
         for (new, old, expected) in [("new", "old", "new"), ("", "old", "old"), ("", " ", "held")] {
-            let (_, refresh) = token(json!({"newRefreshToken": new, "refreshToken": old}));
+            let refresh = token(json!({"newRefreshToken": new, "refreshToken": old}));
             assert_eq!(refresh, expected);
         }
     }

@@ -111,7 +111,7 @@ async fn let_in(
     let sending = settings.sending(&SendArgs::default());
     let target = Target::new(&settings.way()?, &sending, base_url, account)?;
     let api = open_api(settings, target, "account", false).await?;
-    let login = api.log_in_once().await;
+    let login = api.log_in().await;
     api.close().await?;
     login.map(|_| config)
 }

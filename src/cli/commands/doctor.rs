@@ -301,7 +301,7 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
 /// A real login, the two clocks against each other, and whether contract types may be seen.
 async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     let login = {
-        let mut login = Box::pin(api.log_in_once());
+        let mut login = Box::pin(api.log_in());
         if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut login).await {
             answer
         } else {

@@ -29,8 +29,7 @@ use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{reason, rendered, texts};
 use crate::send::{
-    Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Tally, Wishes, import, make_due,
-    send,
+    Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Wishes, import, make_due, send,
 };
 use crate::vlens::Notifier;
 
@@ -337,25 +336,20 @@ impl<'s> Flow<'s> {
             None if self.may_send(due, &begun.target) => (due, None),
             held => (0, held.or(Some((Stop::Declined, None)))),
         };
-        let start = Tally {
-            counts: begins.counts,
-            requests: begins.requests,
-            throttled: begins.throttled,
-        };
         // The first of a minute go as fast as a second allows: on average it is less.
         let rows = u32::try_from(due).unwrap_or(u32::MAX).max(1);
         let per_row = self.sending.limits.least_time(u64::from(rows)) / rows;
         let metrics = self.args.metrics_file.as_deref();
         let output = self.settings.output;
-        let watch = Watch::begin(output, &begins, start, due, per_row, metrics);
+        let watch = Watch::begin(output, &begins, due, per_row, metrics);
         let watch = Arc::new(watch);
         let pause = begun.ledger.pause_left(&clock::moment())?;
         if due > 0 && !pause.is_zero() {
-            watch.see(&SendEvent::Paused { wait: pause }, &start);
+            watch.see(&SendEvent::Paused { wait: pause });
         }
         let (mut ledger, stopped, why) = match held {
             Some((stop, why)) => (begun.ledger, Some(stop), why),
-            None => self.send(begun, &watch, start).await?,
+            None => self.send(begun, &watch).await?,
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         ledger.finish_run(run, stopped, reason.as_deref(), &clock::moment())?;
@@ -369,7 +363,6 @@ impl<'s> Flow<'s> {
         &self,
         begun: Begun,
         watch: &Arc<Watch>,
-        start: Tally,
     ) -> Result<(Ledger, Option<Stop>, Option<String>)> {
         let run = begun.run;
         let register = begun.register.unwrap_or_else(|error| {
@@ -385,37 +378,47 @@ impl<'s> Flow<'s> {
         };
         let (target, stop) = (begun.target, Arc::clone(&self.stop));
         let (client, login) = (target.client, target.credentials);
-        let api = Api::new(client, login, limiter, None, register, stop);
+        let ledger = Some(writer.clone());
+        let api = Api::new(client, login, limiter, ledger, register, stop);
         let observer = Arc::clone(watch);
-        let observer = Box::new(move |event: &SendEvent, tally: &Tally| observer.see(event, tally));
-        let (tally, limit_reached) = tokio::select! {
-            sent = send(options, api, writer.clone(), observer, start) => sent,
-            never = watch.keep_metrics() => match never {},
-            never = self.keep_results(run) => match never {},
+        let observer = Box::new(move |event: &SendEvent| observer.see(event));
+        let limit_reached = tokio::select! {
+            sent = send(options, api, observer) => sent,
+            never = self.keep_told(run, watch) => match never {},
         };
-        watch.is_over(tally);
+        watch.is_over();
         let ledger = writer.stop().await;
-        let is_done = tally.counts.pending == 0;
         let reason = self.stop.why();
         if let Some(StopReason { stop: None, error }) = reason {
             return Err(error.unwrap_or_else(|| Error::of("internal_error", &[])));
         }
+        let ledger = ledger?;
+        let is_done = self.opened()?.summary(run)?.counts.pending == 0;
         let stopped = StopReason::of_run(reason.as_ref(), is_done, limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);
-        Ok((ledger?, stopped, why))
+        Ok((ledger, stopped, why))
     }
 
-    /// Writes the results every now and then while rows are sent; requests are other threads' work.
-    async fn keep_results(&self, run: RunId) -> Infallible {
-        const WRITE_EVERY: Duration = Duration::from_secs(30);
+    /// Writes metrics, and less often the results, while rows are sent or nothing happens for an hour; requests are other threads' work.
+    async fn keep_told(&self, run: RunId, watch: &Watch) -> Infallible {
+        const METRICS_EVERY: Duration = Duration::from_secs(5);
+        /// In turns of the metrics'.
+        const RESULTS_EVERY: u64 = 6;
+        let mut turn = 0;
         loop {
-            tokio::time::sleep(WRITE_EVERY).await;
-            if let Some(results) = self.results {
-                let write = || results.borrow_mut().write(&self.opened()?, run);
-                let written = caught(write);
-                // The last time counts; what is in the way now may be gone by then.
-                written.map_or_else(|error| log::warn!("{error}"), drop);
-            }
+            tokio::time::sleep(METRICS_EVERY).await;
+            turn += 1;
+            let write = || {
+                let opened = self.opened()?;
+                if self.args.metrics_file.is_some() {
+                    watch.write_metrics(&opened.summary(run)?, None);
+                }
+                let due = self.results.filter(|_| turn % RESULTS_EVERY == 0);
+                due.map(|results| results.borrow_mut().write(&opened, run))
+                    .transpose()
+            };
+            // The last time counts; what is in the way now may be gone by then.
+            caught(write).map_or_else(|error| log::warn!("{error}"), drop);
         }
     }
 

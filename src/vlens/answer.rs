@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
+use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -133,12 +135,17 @@ impl RawAnswer {
     }
 }
 
-/// A time as every server of today writes it (RFC 9110, section 5.6.7).
+/// Reads a time in one of the three forms that RFC 9110, section 5.6.7, has everybody take.
 fn http_date(text: &str) -> Option<Timestamp> {
     // A wrong day of the week is no reason to wait no time.
     let parser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
-    let time = parser.parse_timestamp(text.trim()).ok()?;
-    Some(Timestamp(time.as_millisecond()))
+    let obsolete = |form| DateTime::strptime(form, text.trim()).ok();
+    let obsolete = || {
+        let time = obsolete("%A, %d-%b-%y %T GMT").or_else(|| obsolete("%a %b %e %T %Y"))?;
+        TimeZone::UTC.to_timestamp(time).ok()
+    };
+    let time = parser.parse_timestamp(text.trim()).ok();
+    Some(Timestamp(time.or_else(obsolete)?.as_millisecond()))
 }
 
 /// An error code as it was found.
@@ -473,6 +480,8 @@ mod tests {
             ("Sat, 99 Nov 2026 12:00:00 GMT", before, None),
             (NOON, None, after(120)),
             (NOON, before, after(60)),
+            ("Saturday, 21-Nov-26 12:00:00 GMT", before, after(60)),
+            ("Sat Nov 21 12:00:00 2026", before, after(60)),
             (NOON, Some("yesterday"), after(120)),
             (NOON, Some("Sat, 21 Nov 2026 12:00:01 GMT"), after(0)),
         ] {

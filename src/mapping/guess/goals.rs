@@ -85,6 +85,15 @@ impl ColumnGuess {
 /// `Mobile 2` beside `National ID 2`, a second date of birth or whole name is that person's, and nobody's second phone: whatever is
 /// numbered so is read as if it said it.
 pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
+    // `Mobile.1` is a second one beside `Mobile`, and `Mobile 1` alone the first.
+    let wholes: Vec<Words> = columns.iter().map(|it| it.words.whole.clone()).collect();
+    for column in columns.iter_mut() {
+        if let Some((words, Some(number @ ..=1))) = &mut column.words.first
+            && wholes.iter().any(|it| it.say(std::slice::from_ref(words)))
+        {
+            *number = 2;
+        }
+    }
     let says = |words: &Words, key| {
         let concept = WORDS.concept(key);
         concept.is_some_and(|it| words.say(&all(&it.names)))
@@ -100,11 +109,7 @@ pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
         let is_name = has_names && number.is_some() && is_whole_name(&column);
         let is_id = column.profile.national_id >= 0.5 || says(words, "nationalId");
         let is_person = is_name || is_id || says(words, "birthDate");
-        // `National ID.1` is a second one beside `National ID`, and `National ID 1` the first.
-        let mut others = columns.iter().map(|other| &other.words.whole);
-        let is_second = number.is_none_or(|number| number > 1)
-            || others.any(|it| it.say(std::slice::from_ref(words)));
-        (is_person && is_second).then_some(*number)
+        (is_person && number.is_none_or(|number| number > 1)).then_some(*number)
     });
     let told: Vec<Option<usize>> = told.collect();
     for column in columns {

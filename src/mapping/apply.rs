@@ -298,6 +298,11 @@ impl<'a> Visit<'a> {
         let is_id = |field: &Field| matches!(field.kind, Kind::EgyptNationalId);
         let id = all.find(|(field, _)| field.is_customers && is_id(field));
         let mut born = id.and_then(|(id, text)| Some((id, value::birth_date_of(text?)?)));
+        let today = self.mapping.today;
+        let is_later = |date| today.is_some_and(|today| date > today);
+        if let Some((id, _)) = born.filter(|(_, born)| is_later(*born)) {
+            self.problem_of(id, &Fault::of("national_id_birth", &[]), "");
+        }
         for (field, written) in births {
             // The first is the customer's own.
             let born = born.take_if(|_| field.is_customers);
@@ -307,7 +312,6 @@ impl<'a> Visit<'a> {
             // Two digits of a year tell no century.
             let is_whole = |date: &civil::Date| written.contains(&date.year().to_string());
             let date = read_back(written, output).filter(is_whole);
-            let is_later = |date| self.mapping.today.is_some_and(|today| date > today);
             if date.is_some_and(|date| date.year() < 1900 || is_later(date)) {
                 self.problem_of(field, &Fault::of("birth_impossible", &[]), written);
             }

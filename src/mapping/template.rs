@@ -11,9 +11,13 @@ use indexmap::IndexSet;
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, context, escape_formatter,
+};
 
 use super::names::is_dash;
+use super::value::Kind;
+use crate::model::Cell;
 
 /// Instructions that one rendering may take: far beyond any address line.
 const FUEL: u64 = 10_000;
@@ -52,6 +56,12 @@ impl Template {
         environment.add_filter("replace", replace);
         environment.add_filter("default", or_default);
         environment.add_filter("d", or_default);
+        environment.add_filter("int", |value| Ok(whole(&number(value)?)));
+        environment.add_filter("float", number);
+        environment.set_formatter(|out, state, value| match fraction(value) {
+            Some(number) => write!(out, "{number}").map_err(Error::from),
+            None => escape_formatter(out, state, value),
+        });
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| unreadable(&error))?;
         Ok(Template {
@@ -114,6 +124,32 @@ fn or_default(value: Value, other: Option<Value>, _even_if_false: Option<bool>) 
     }
 }
 
+/// A text as the fields of forms that are numbers are read; none where it is no number, or only its column could tell what it is.
+fn number(value: Value) -> Result<Value, Error> {
+    let Some(text) = value.as_str() else {
+        return Ok(value);
+    };
+    let cell = Cell::Text(text.to_owned());
+    let read = Kind::Number { decimal: None }.read(&cell).ok().flatten();
+    let number = read.and_then(|read| match read.text.parse::<i64>() {
+        Ok(number) => Some(Value::from(number)),
+        Err(_) => read.text.parse::<f64>().ok().map(Value::from),
+    });
+    number.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "no number"))
+}
+
+fn whole(number: &Value) -> Value {
+    let whole = fraction(number).and_then(|number| format!("{:.0}", number.trunc()).parse().ok());
+    whole.map_or_else(|| number.clone(), |whole: i64| Value::from(whole))
+}
+
+/// A number that is no whole one, without the digits that its arithmetic has beyond those that are sure.
+fn fraction(value: &Value) -> Option<f64> {
+    let number = f64::try_from(value.clone()).ok()?;
+    let is_fraction = value.is_number() && !value.is_integer() && number.is_finite();
+    is_fraction.then(|| format!("{number:.14e}").parse().unwrap_or(number))
+}
+
 /// The columns that a template uses, each once, as it spells them.
 pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
     let tokens = tokenize(source, false, SyntaxConfig::default());
@@ -148,14 +184,40 @@ fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<&'t str> {
     }
 }
 
+const NUMBERS_COMPARED: &str = "a number is compared with a number: write `|int` or `|float` behind a column, or the number in quotes";
+
 /// Why a template must not have the first of the tokens to come behind those before it.
 fn refused(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
-    use Token::{BlockStart, Dot, Float, Ident, Int, Mul, ParenOpen, Pipe};
+    use Token::{
+        BlockStart, BracketClose, BracketOpen, Dot, Eq, Float, Gt, Gte, Ident, Int, Lt, Lte, Mul,
+        Ne, ParenClose, ParenOpen, Pipe,
+    };
     let ends_a_number = || match before {
         [.., Pipe, Ident(filter)] => is_listed(NUMBER_FILTERS, filter),
         _ => matches!(before, [.., Int(_) | Float(_)]),
     };
+    // Cells are texts, which no number equals and which are ordered by their letters.
+    let compares_a_text = |rest: &[Token<'_>]| {
+        let is_number = match rest {
+            [Int(_) | Float(_) | ParenOpen, ..] => true,
+            [_, Dot, _, Pipe, Ident(filter), ..]
+            | [_, BracketOpen, _, BracketClose, Pipe, Ident(filter), ..] => {
+                is_listed(NUMBER_FILTERS, filter)
+            }
+            _ => false,
+        };
+        !is_number || !ends_a_number() && !matches!(before, [.., ParenClose])
+    };
+    let has_a_number = |rest: &[Token<'_>]| {
+        matches!(rest, [Int(_) | Float(_), ..]) || matches!(before, [.., Int(_) | Float(_)])
+    };
     Some(match (before, rest) {
+        (_, [Gt | Gte | Lt | Lte, rest @ ..]) if compares_a_text(rest) => {
+            NUMBERS_COMPARED.to_owned()
+        }
+        (_, [Eq | Ne, rest @ ..]) if has_a_number(rest) && compares_a_text(rest) => {
+            NUMBERS_COMPARED.to_owned()
+        }
         (_, [Mul, Int(_) | Float(_), after, ..]) if ends_a_number() && !matches!(after, Pipe) => {
             return None;
         }
@@ -224,6 +286,11 @@ mod tests {
             ("{{ row.A[:5]|replace('a', 'b') }}", "<\"b\">"),
         ] {
             assert_eq!(render(source).as_deref(), Ok(text), "{source}");
+        }
+        for (source, value, text) in rows::<(&str, &str, &str)>("template.numbers") {
+            let template = Template::new(source).expect("no refusal");
+            let made = template.render(&[Cow::Borrowed(value)]);
+            assert_eq!(made.unwrap_or_default(), text, "{source} of {value}");
         }
         for too_long in [
             "{{ row.A }}".repeat(7),

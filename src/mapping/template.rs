@@ -131,9 +131,11 @@ fn number(value: Value) -> Result<Value, Error> {
     };
     let cell = Cell::Text(text.to_owned());
     let read = Kind::Number { decimal: None }.read(&cell).ok().flatten();
-    let number = read.and_then(|read| match read.text.parse::<i64>() {
-        Ok(number) => Some(Value::from(number)),
-        Err(_) => read.text.parse::<f64>().ok().map(Value::from),
+    let number = read.and_then(|read| match read.text.len() {
+        _ if !read.text.contains('.') => read.text.parse::<i128>().ok().map(Value::from),
+        // Floating point keeps fifteen digits, and no more are to be made up.
+        ..=16 => read.text.parse::<f64>().ok().map(Value::from),
+        _ => None,
     });
     number.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, "no number"))
 }

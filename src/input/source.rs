@@ -82,6 +82,7 @@ pub struct Source {
     pub(super) is_guess: bool,
     /// Numbers of rows with data that a person does not see, ascending. With the header found: of those to be left out.
     pub(super) hidden: Vec<u32>,
+    pub(super) hidden_columns: Vec<Range<usize>>,
     /// With the rows: from the last to the first.
     pub(super) merges: Vec<Merge>,
     /// Those that the row at hand may be in.
@@ -233,7 +234,8 @@ pub(super) fn with_header(
         Some(_) => whole_header(&mut source, &mut rest)?,
         None => None,
     };
-    source.columns = header.as_ref().map(columns).unwrap_or_default();
+    let hidden = &source.hidden_columns;
+    source.columns = header.as_ref().map_or(vec![], |it| columns(it, hidden));
     let Some(header) = header.filter(|_| !source.columns.is_empty()) else {
         return Err(no_header(&place, rest.pop_back(), wanted));
     };
@@ -305,10 +307,14 @@ pub(super) fn has_results(row: &Row) -> bool {
 }
 
 /// The columns that a header row names. Columns without a name behind the last named one are none.
-fn columns(header: &Row) -> Vec<Column> {
-    let names = header.cells.iter().map(|cell| cell.as_shown());
-    let names = names.map(|name| name.trim().to_owned()).enumerate();
-    let mut columns: Vec<_> = names.map(|(index, name)| Column { name, index }).collect();
+fn columns(header: &Row, hidden: &[Range<usize>]) -> Vec<Column> {
+    let named = header.cells.iter().enumerate();
+    let named = named.map(|(index, cell)| Column {
+        name: cell.as_shown().trim().to_owned(),
+        index,
+        is_hidden: hidden.iter().any(|columns| columns.contains(&index)),
+    });
+    let mut columns: Vec<_> = named.collect();
     while columns.pop_if(|last| last.name.is_empty()).is_some() {}
     columns
 }

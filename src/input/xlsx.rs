@@ -13,8 +13,8 @@ use super::source::{MAX_COLUMNS, Merge, Source};
 use crate::error::Error;
 use crate::model::{Cell, Row, RowNumber};
 
-/// Columns whose widths are kept.
-const WIDTHS: usize = 1024;
+/// Columns of which more is known than their cells.
+const STYLED_COLUMNS: usize = 1024;
 /// Rows from which a column's number format is known, the last that has one.
 const STYLED_ROWS: u32 = 200;
 /// The height of a sheet in Excel.
@@ -87,7 +87,7 @@ impl Sheet {
                 }
                 "mergeCell" => self.met.merges.extend(merge(&element)),
                 "sheetView" => self.met.right_to_left |= is_set(&element, "rightToLeft"),
-                "col" => self.met.layout.widths.extend(widths(&element)),
+                "col" => note_columns(&mut self.met, &element),
                 "worksheet" => self.is_worksheet = true,
                 _ => {}
             }
@@ -249,13 +249,21 @@ impl CellHead {
     }
 }
 
-fn widths(element: &BytesStart<'_>) -> impl Iterator<Item = (usize, f64)> + use<> {
-    let of = |name| attribute(element, name).unwrap_or_default();
-    let column = |name| of(name).trim().parse().unwrap_or(0_usize);
-    let width: f64 = of("width").trim().parse().unwrap_or(0.0);
-    let columns = column("min").max(1)..=column("max").min(WIDTHS);
-    let columns = columns.filter(move |_| (1.0..=255.0).contains(&width));
-    columns.map(move |column| (column - 1, width))
+/// What is said of columns side by side: how wide they are, and whether they are hidden.
+fn note_columns(met: &mut Source, element: &BytesStart<'_>) {
+    let number = |name| attribute(element, name).and_then(|it| it.trim().parse::<f64>().ok());
+    let place = |name| attribute(element, name).and_then(|it| it.trim().parse().ok());
+    let (Some(first @ 1..), Some(last)) = (place("min"), place("max")) else {
+        return;
+    };
+    let columns = first - 1..usize::min(last, STYLED_COLUMNS);
+    let width = number("width");
+    if is_set(element, "hidden") || width == Some(0.0) {
+        met.hidden_columns.push(columns.clone());
+    }
+    if let Some(width) = width.filter(|width| (1.0..=255.0).contains(width)) {
+        met.layout.widths.extend(columns.map(|at| (at, width)));
+    }
 }
 
 fn merge(element: &BytesStart<'_>) -> Option<Merge> {

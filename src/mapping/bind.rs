@@ -109,7 +109,7 @@ impl Mapping {
             let file = Some(&*options.file);
             return Err(refusal(binder.problems, &config.origin, file));
         };
-        binder.note_unused_columns();
+        binder.note_columns();
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
         Ok(Mapping {
@@ -335,20 +335,25 @@ impl<'a> Binder<'a> {
         Some(positions.into_iter().map(field).collect())
     }
 
-    fn note_unused_columns(&mut self) {
+    /// Tells of columns that are not used, and of those that are though nobody sees them in the sheet.
+    fn note_columns(&mut self) {
         let columns = self.header.columns.iter();
-        let unused = columns.filter(|column| !self.used.contains(&column.index));
+        let (used, unused): (Vec<&Column>, Vec<&Column>) =
+            columns.partition(|column| self.used.contains(&column.index));
         let (unnamed, named): (Vec<&Column>, Vec<&Column>) =
-            unused.partition(|column| column.name.is_empty());
+            unused.iter().partition(|column| column.name.is_empty());
         let named = named.iter().map(|column| self.header.shown(&column.name));
         let unnamed = unnamed.iter().map(|column| column.letters());
-        let (named, unnamed) = (listed(named, COLUMNS_SHOWN), listed(unnamed, COLUMNS_SHOWN));
-        if !named.is_empty() {
-            self.notes.push(Note::of("columns_unused", &[&named]));
-        }
-        if !unnamed.is_empty() {
-            self.notes.push(Note::of("columns_unnamed", &[&unnamed]));
-        }
+        let hidden = used.iter().filter(|column| column.is_hidden);
+        let hidden = hidden.map(|it| format!("{} {}", it.letters(), self.header.shown(&it.name)));
+        let told = [
+            ("columns_unused", listed(named, COLUMNS_SHOWN)),
+            ("columns_unnamed", listed(unnamed, COLUMNS_SHOWN)),
+            ("columns_hidden", listed(hidden, COLUMNS_SHOWN)),
+        ];
+        let told = told.into_iter().filter(|(_, columns)| !columns.is_empty());
+        let told = told.map(|(name, columns)| Note::of(name, &[&columns]));
+        self.notes.extend(told.collect::<Vec<_>>());
     }
 }
 

@@ -229,6 +229,7 @@ pub mod tests {
         let column = |(index, name): (usize, &&str)| Column {
             name: (*name).to_owned(),
             index,
+            is_hidden: false,
         };
         headers.iter().enumerate().map(column).collect()
     }

@@ -27,6 +27,8 @@ pub struct Column {
     pub name: String,
     /// Zero-based position in the row.
     pub index: usize,
+    /// Whether the sheet hides it from the person who looks at it.
+    pub is_hidden: bool,
 }
 
 impl Column {
@@ -274,7 +276,12 @@ mod tests {
     fn columns_are_lettered_as_a_spreadsheet_does() {
         for (index, letters) in rows::<(usize, &str)>("row.letters") {
             let name = String::new();
-            assert_eq!(Column { name, index }.letters(), letters);
+            let column = Column {
+                name,
+                index,
+                is_hidden: false,
+            };
+            assert_eq!(column.letters(), letters);
         }
     }
 }

@@ -135,9 +135,9 @@ impl Proposal {
                 let fit = goal.fit(column, &self.columns)?;
                 Some((goal.target.clone(), fit))
             });
-            let is_empty = !column.profile.is_filled;
-            // A column without values goes behind all that have some.
-            let behind = if is_empty { BY_KEY } else { 0.0 };
+            // A column without values, or one that nobody sees, goes behind all others.
+            let is_last = !column.profile.is_filled || column.column.is_hidden;
+            let behind = if is_last { BY_KEY } else { 0.0 };
             for (target, (rank, is_sure)) in own.into_iter().chain(fits) {
                 pairs.push(Pair {
                     column: at,

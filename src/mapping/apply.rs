@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use indexmap::{IndexMap, IndexSet};
+use indexmap::IndexMap;
 use jiff::civil;
 use jiff::fmt::strtime;
 
@@ -28,8 +28,8 @@ impl Mapping {
         let mut visit = Visit {
             mapping: self,
             row,
-            problems: IndexSet::new(),
-            repairs: IndexSet::new(),
+            problems: Vec::new(),
+            repairs: Vec::new(),
         };
         let invitation = visit.invitation();
         let invitation = invitation.filter(|_| visit.problems.is_empty());
@@ -39,19 +39,19 @@ impl Mapping {
         let verdict = match (aside, invitation) {
             (Some(aside), _) => return (Verdict::Aside(aside), Vec::new()),
             (None, Some(invitation)) => Verdict::Valid(invitation),
-            (None, None) => Verdict::Invalid(visit.problems.into_iter().collect()),
+            (None, None) => Verdict::Invalid(visit.problems),
         };
-        (verdict, visit.repairs.into_iter().collect())
+        (verdict, visit.repairs)
     }
 }
 
-/// One row on its way through the mapping, with what was found in it so far: a column that feeds the same field of several contract
-/// types is told about once.
+/// One row on its way through the mapping, with what was found in it so far. A cell is told about once, however many fields it feeds
+/// that it does not fit for the same reason.
 struct Visit<'a> {
     mapping: &'a Mapping,
     row: &'a Row,
-    problems: IndexSet<Problem>,
-    repairs: IndexSet<Repair>,
+    problems: Vec<Problem>,
+    repairs: Vec<Repair>,
 }
 
 /// A fault, which is among the row's problems already.
@@ -199,7 +199,10 @@ impl<'a> Visit<'a> {
             if let Some(condition) = unmet(group, field, &found) {
                 if matches!(found[at], Ok(Some(_))) {
                     let FormCondition { parent, value } = condition;
-                    let fault = Fault::of("condition_unmet", &[&field.key, parent, value]);
+                    let above = group.iter().find(|field| field.key == *parent);
+                    let above = above.and_then(|field| self.name(self.column(field)?));
+                    let above = above.as_ref().unwrap_or(parent);
+                    let fault = Fault::of("condition_unmet", &[&field.key, above, value]);
                     self.problem_of(field, &fault, "");
                 }
                 found[at] = Err(Noted);
@@ -281,13 +284,17 @@ impl<'a> Visit<'a> {
     }
 
     fn repair(&mut self, column: usize, field: &Field, from: String, to: &str) {
-        self.repairs.insert(Repair {
+        let repair = Repair {
             row: self.row.number,
             column: self.name(column).unwrap_or_default(),
             field: field.key.clone(),
             from,
             to: to.to_owned(),
-        });
+        };
+        let is_same = |it: &Repair| it.column == repair.column && it.to == repair.to;
+        if !self.repairs.iter().any(is_same) {
+            self.repairs.push(repair);
+        }
     }
 
     /// Notes birth dates of nobody alive, and one that is not that in the national id.
@@ -344,14 +351,18 @@ impl<'a> Visit<'a> {
         fault: &Fault,
         value: String,
     ) -> Noted {
-        self.problems.insert(Problem {
+        let problem = Problem {
             row: self.row.number,
             column: column.and_then(|column| self.name(column)),
             field: (!field.is_empty()).then(|| field.to_owned()),
             code: fault.code().into(),
             message: fault.to_string(),
             value,
-        });
+        };
+        let is_same = |it: &Problem| it.column == problem.column && it.message == problem.message;
+        if column.is_none() || !self.problems.iter().any(is_same) {
+            self.problems.push(problem);
+        }
         Noted
     }
 

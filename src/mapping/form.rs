@@ -121,8 +121,20 @@ impl<'a> TypeForm<'a> {
 
     /// A note on the form's fields that nothing feeds. No error: nothing says which are required.
     pub fn unmapped(&self, is_fed: impl Fn(&str) -> bool) -> Option<Note> {
-        let keys = self.form?.fields.iter().map(|field| field.key.as_str());
-        let missing: Vec<&str> = keys.filter(|key| !is_fed(key)).collect();
+        let missing = self.form?.fields.iter().filter(|field| !is_fed(&field.key));
+        // Where the form speaks Arabic alone, its keys say nothing to who fills it in.
+        let shown = missing.map(|field| match names_of(field) {
+            [key, label, label_ar]
+                if !label.is_ascii() || label.is_empty() && !label_ar.is_empty() =>
+            {
+                format!(
+                    "{key} ({})",
+                    if label.is_empty() { label_ar } else { label }
+                )
+            }
+            [key, ..] => key.to_owned(),
+        });
+        let missing: Vec<String> = shown.collect();
         let (id, missing) = (self.id?, missing.join(", "));
         (!missing.is_empty()).then_some(Note::of("fields_empty", &[&id, &missing]))
     }
@@ -150,15 +162,30 @@ pub fn type_of(field: &FormField) -> FieldType {
     }
 }
 
-/// What a field is about, by the words of its key and labels.
+/// What a field is about, by the words of its key and labels; of what is not text, whether or not they say whose it is.
 pub(super) fn concept_of(field: &FormField) -> Option<&'static Concept> {
     let known = names_of(field).into_iter();
-    let names = folded(known.flat_map(|name| [name].into_iter().chain(parts(name))));
+    let known = known.flat_map(|name| [name].into_iter().chain(parts(name)));
+    let known: Vec<&str> = known.collect();
+    let without_owner: Vec<String> = known.iter().map(|name| without_owner(name)).collect();
+    let names = folded(known.into_iter());
     let is_about = |concept: &&Concept| {
+        let is_typed = concept.field_type != FieldType::Text;
+        let says = |name| names.contains(&name) || is_typed && without_owner.contains(&name);
         let mut known = concept.names.iter().chain([&concept.key]);
-        known.any(|known| names.contains(&fold(known)))
+        known.any(|known| says(fold(known)))
     };
     WORDS.concepts.iter().find(is_about)
+}
+
+/// `Customer's national ID` as it folds without the customer.
+fn without_owner(name: &str) -> String {
+    let mut words = words(name);
+    words.retain(|word| {
+        let bare = word.strip_prefix("ال").unwrap_or(word);
+        !WORDS.customers.contains(word) && !WORDS.customers.contains(bare)
+    });
+    words.concat()
 }
 
 /// Whether a word of the key or a label says that its digits are no number.
@@ -246,6 +273,14 @@ pub mod tests {
         assert_eq!(form_changes(&before, &now), changes);
         let same = form_changes(&form(&["a|A", "b|B"]), &form(&["b|Bee", "a|Ay"]));
         assert!(same.is_empty(), "labels and order change nothing");
+    }
+
+    #[test]
+    fn what_a_field_holds_follows_from_its_words_whoever_they_speak_of() {
+        for (label, due) in rows::<(&str, &str)>("form.types") {
+            let found = type_of(&form(&[&format!("f1|{label}||text")]).fields[0]);
+            assert_eq!(serde_json::json!(found), due, "{label}");
+        }
     }
 
     #[test]

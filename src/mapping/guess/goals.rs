@@ -243,6 +243,13 @@ impl Goal {
         }
     }
 
+    /// Whether this is the form's own name of a field of free text that no concept of ours is about.
+    fn is_called(&self, header: &str) -> bool {
+        let mut names = self.field.iter().flat_map(names_of);
+        let is_free = self.concept.is_none() && self.field_type == FieldType::Text;
+        is_free && names.any(|name| fold(name) == fold(header))
+    }
+
     fn vote(&self, profile: &Profile) -> Vote {
         let is_id = profile.national_id >= 0.5 || profile.plain_phone >= 0.5;
         // The share of values that are what the goal wants, below which share they contradict it, from which on they support it
@@ -305,6 +312,8 @@ impl Goal {
         let is_told = vote == Vote::Telling;
         let is_sole = is_told && (!speaks || self.is_alone(column, columns));
         let (rank, is_sure) = match score {
+            // What nothing is known of, no values deny: the form's own name of it is enough.
+            BY_NAME.. if self.is_called(column.header()) => (score, true),
             // A name that its values deny is offered, no more.
             BY_NAME.. if vote == Vote::Against => (0.2, false),
             _ if vote == Vote::Against => return None,

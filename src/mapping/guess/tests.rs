@@ -16,6 +16,7 @@ fn forms() -> BTreeMap<ContractTypeId, Form> {
         "maritalStatus|Marital status||dropdown|Single|Married",
         "mobile|Mobile||text",
         "address|Address||text",
+        "landlordMail|Landlord's e-mail||text",
     ]);
     BTreeMap::from([(ContractTypeId(414), form)])
 }

@@ -191,6 +191,10 @@ impl Kind {
             Cell::Date(at) => Given::Date(*at),
             Cell::Uncalculated => return Err(Fault::of("formula_uncalculated", &[])),
             Cell::Merged { .. } => return Err(Fault::of("merged_cell", &[])),
+            // A per cent that is picked from a list is such a number, and nothing else that can be typed in its place.
+            Cell::Label(shown) if matches!(self, Kind::Choice(_)) && shown.ends_with('%') => {
+                Given::Text(shown)
+            }
             Cell::Label(_) => return Err(Fault::of("number_label", &[])),
             Cell::Undecodable(_) => return Err(Fault::of("undecodable", &[])),
             Cell::Number(_) | Cell::Error(_) => return Err(Fault::of("cell_error", &[])),

@@ -131,6 +131,10 @@ fn an_unreadable_cell_is_refused_by_every_field_with_its_own_word() {
         (text("########"), "only_hashes"),
         (text(&"م".repeat(10_001)), "too_long"),
     ];
+    // But a per cent that is one of the choices is what its cell shows.
+    let choices = Choices::new([("20%".to_owned(), "20%".to_owned())]);
+    let percent = Cell::Label("20%".to_owned());
+    assert_eq!(told(&Kind::Choice(choices), &percent), "20%");
     let words = rows::<&str>("value.error_words").into_iter();
     let words: Vec<_> = words.map(|word| (text(word), "error_word")).collect();
     for kind in kinds() {

@@ -17,7 +17,7 @@ CREATE TABLE tenants (
     per_minute   integer,
     paused_until timestamptz NOT NULL DEFAULT 'epoch',
     lease        interval NOT NULL,      -- how long a request may be open before nobody waits for its sender any more
-    timeline     text NOT NULL,          -- of the database when this was last known to be whole: see timeline()
+    timeline     text NOT NULL,          -- of the database when this was last known to be whole: see timeline(); else 'lost' or 'forgotten'
     clock        timestamptz NOT NULL,   -- the last time that was read; none is earlier
     skew         interval NOT NULL DEFAULT '0', -- what the database's clock has been set forward or back by since
     UNIQUE (base_url, tenancy)
@@ -198,28 +198,38 @@ BEGIN
     RETURN coalesce(found_key, the_key);
 END $$;
 
--- A process begins, or (with its number) is back after its connection was lost. `newest` is a request that the register once knew: a
--- copy of the database's files that was put back shows by its absence alone.
+-- Whose ledgers have not given what they know since this was last whole.
+CREATE FUNCTION missing(the_tenant integer) RETURNS text[]
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    SELECT ARRAY(SELECT os_user || ' at ' || host FROM ledgers WHERE tenant = the_tenant AND timeline <> timeline() ORDER BY 1)
+$$;
+
+-- A process begins, or (with its number) is back after its connection was lost. `newest`, of a ledger that has joined before, is a request
+-- that the register once knew, if there is one: a copy of the database's files that was put back shows by its absence alone, as does one
+-- of before the ledger joined, or a database that was made anew, by its not knowing the ledger.
 -- Answers: ready | unknown tenant | another key | restored
 CREATE FUNCTION begin_process(
     the_url text, the_tenancy text, the_key_check bytea, the_ledger bytea, the_host text, the_user text, the_version text,
     the_lease interval, caller_ms bigint, newest text, INOUT caller integer, OUT verdict text, OUT is_known boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE t tenants; p processes; n timestamptz;
+DECLARE t tenants; p processes; n timestamptz; loss text;
 BEGIN
     SELECT * INTO t FROM tenants WHERE base_url = the_url AND tenancy = the_tenancy FOR UPDATE;
     IF NOT FOUND THEN verdict := 'unknown tenant'; RETURN; END IF;
     IF t.key_check <> the_key_check THEN verdict := 'another key'; RETURN; END IF;
     SELECT * INTO p FROM processes WHERE id = caller AND ledger = the_ledger;
     IF caller IS NOT NULL AND NOT FOUND THEN verdict := 'restored'; RETURN; END IF;
+    SELECT CASE WHEN l.id IS NULL THEN 'forgotten'
+        WHEN l.timeline = t.timeline AND newest <> '' AND NOT EXISTS (SELECT FROM attempts WHERE id = nullif(newest, '')::uuid) THEN 'lost' END
+    INTO loss FROM (SELECT) _ LEFT JOIN ledgers l ON l.tenant = t.id AND l.id = the_ledger;
+    IF newest IS NOT NULL AND t.timeline = timeline() AND loss IS NOT NULL THEN
+        UPDATE tenants SET timeline = loss WHERE id = t.id RETURNING * INTO t;
+        UPDATE ledgers SET timeline = '' WHERE tenant = t.id;
+    END IF;
     -- Who has none (to look around, say) has nothing to bring along.
     INSERT INTO ledgers (tenant, id, host, os_user) SELECT t.id, the_ledger, the_host, the_user WHERE the_ledger <> ''
     ON CONFLICT (tenant, id) DO UPDATE SET host = the_host, os_user = the_user;
     is_known := the_ledger = '' OR EXISTS (SELECT FROM ledgers WHERE tenant = t.id AND id = the_ledger AND timeline = t.timeline);
-    IF is_known AND t.timeline = timeline() AND newest <> '' AND NOT EXISTS (SELECT FROM attempts WHERE id = newest::uuid) THEN
-        UPDATE tenants SET timeline = 'lost' WHERE id = t.id RETURNING * INTO t;
-        UPDATE ledgers SET timeline = '' WHERE tenant = t.id;
-    END IF;
     IF caller IS NULL THEN
         n := greatest(wall() + t.skew, t.clock);
         -- Others have been silent for a while, or the clock was set forward: this process, whose own clock has only begun, cannot
@@ -366,18 +376,18 @@ BEGIN
     RETURN changed;
 END $$;
 
--- This ledger has given all. When every one has, or a person says that no other will, the register is whole again. Returns those
--- that are missing.
-CREATE FUNCTION remembered(caller integer, without_the_others boolean) RETURNS TABLE (host text, os_user text)
+-- This ledger has given all. When every one has, or a person says that no other will, the register is whole again. Only a person can
+-- tell where it has forgotten which ledgers there are.
+CREATE FUNCTION remembered(caller integer, without_the_others boolean, OUT missing text[], OUT is_whole boolean)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-#variable_conflict use_column
 DECLARE t tenants; p processes; here text := timeline();
 BEGIN
     SELECT * INTO p FROM processes WHERE id = caller;
     SELECT * INTO t FROM tenants WHERE id = p.tenant FOR UPDATE;
     UPDATE ledgers SET timeline = here WHERE tenant = t.id AND id = p.ledger;
-    RETURN QUERY SELECT l.host, l.os_user FROM ledgers l WHERE l.tenant = t.id AND l.timeline <> here ORDER BY 1, 2;
-    IF t.timeline <> here AND (NOT FOUND OR without_the_others) THEN
+    missing := missing(t.id);
+    is_whole := t.timeline = here OR without_the_others OR missing = '{}' AND t.timeline <> 'forgotten';
+    IF t.timeline <> here AND is_whole THEN
         -- Requests of before the restore can be told of no more; a minute has passed, or this holds their slots for one.
         UPDATE attempts SET closed = greatest(wall() + t.skew, t.clock), event = 'lost' WHERE tenant = t.id AND closed IS NULL;
         UPDATE claims SET status = 'uncertain', at = wall() WHERE tenant = t.id AND status = 'sending';
@@ -401,8 +411,7 @@ LANGUAGE sql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
         (SELECT coalesce(jsonb_object_agg(s.status, s.n), '{}') FROM (SELECT c.status, count(*) AS n FROM claims c WHERE c.tenant = t.id GROUP BY 1) s),
         (SELECT count(*) FROM attempts a WHERE a.tenant = t.id AND coalesce(a.event, '') NOT IN ('withdrawn', 'unreachable')
             AND (a.closed IS NULL OR a.closed > wall() + t.skew - interval '60 seconds')),
-        CASE WHEN t.timeline <> timeline() THEN (
-            SELECT coalesce(array_agg(l.os_user || ' at ' || l.host ORDER BY 1), '{}') FROM ledgers l WHERE l.tenant = t.id AND l.timeline <> timeline()) END,
+        CASE WHEN t.timeline <> timeline() THEN missing(t.id) END,
         wall()
     FROM tenants t WHERE t.base_url = the_url AND t.tenancy = the_tenancy
 $$;

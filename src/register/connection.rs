@@ -171,7 +171,6 @@ impl Connection {
         const BEGIN: &str = "SELECT caller, verdict, coalesce(is_known, false) FROM vlens_batch.begin_process($1, $2, $3, $4, $5, $6, $7, make_interval(secs => $8), $9, encode($10, 'hex'), $11)";
         let party = &member.party;
         let known = Some(member.process()).filter(|process| *process != 0);
-        let newest = party.newest.as_ref().map_or(&[][..], |id| id);
         let parameters: Parameters<'_> = &[
             (&party.binding.base_url, Type::TEXT),
             (&party.binding.tenancy_name, Type::TEXT),
@@ -182,7 +181,7 @@ impl Connection {
             (&env!("CARGO_PKG_VERSION"), Type::TEXT),
             (&party.lease_s(), Type::FLOAT8),
             (&clock::moment().uptime_ms, Type::INT8),
-            (&newest, Type::BYTEA),
+            (&party.newest, Type::BYTEA),
             (&known, Type::INT4),
         ];
         let row = first(self.query(client, BEGIN, parameters).await?)?;

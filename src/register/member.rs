@@ -25,8 +25,8 @@ pub struct Party {
     pub binding: Binding,
     /// Names this computer's ledger; empty where there is none.
     pub ledger: Vec<u8>,
-    /// The last request that the register knew of, as that ledger has it.
-    pub newest: Option<AttemptId>,
+    /// The last request that the register knew of, as a ledger that has joined before has it; empty where there is none.
+    pub newest: Option<Vec<u8>>,
     pub host: String,
     pub os_user: String,
     pub key: TeamKey,

@@ -251,16 +251,15 @@ impl Register {
     }
 
     /// This ledger has given all. Gives the others that have not, for whom the register waits if it was restored, unless a person says
-    /// that they will not come.
-    pub async fn remembered(&self, without_the_others: bool) -> Result<Vec<String>> {
-        const REMEMBERED: &str =
-            "SELECT os_user || ' at ' || host FROM vlens_batch.remembered($1, $2)";
+    /// that they will not come; and whether sending goes on.
+    pub async fn remembered(&self, without_the_others: bool) -> Result<(Vec<String>, bool)> {
+        const REMEMBERED: &str = "SELECT missing, is_whole FROM vlens_batch.remembered($1, $2)";
         let process = self.member.process();
         let parameters: Parameters<'_> =
             &[(&process, Type::INT4), (&without_the_others, Type::BOOL)];
-        let rows = self.connection.ask(REMEMBERED, parameters).await?;
+        let row = self.connection.ask_one(REMEMBERED, parameters).await?;
         self.member.is_known.store(true, Ordering::Relaxed);
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        Ok((row.get(0), row.get(1)))
     }
 }
 

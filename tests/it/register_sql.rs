@@ -38,7 +38,7 @@ impl Process {
             .await
             .expect("a connection");
         tokio::spawn(connection);
-        let begin = "SELECT caller, verdict FROM vlens_batch.begin_process('u', 'acme', '\\x01', '\\x0a', 'h', 'u', '0', '1 ms', $1::bigint, '', NULL)";
+        let begin = "SELECT caller, verdict FROM vlens_batch.begin_process('u', 'acme', '\\x01', '\\x0a', 'h', 'u', '0', '1 ms', $1::bigint, NULL, NULL)";
         let ms = i64::try_from(began.elapsed().as_millis()).expect("a time");
         let row = client.query_one(begin, &[&ms]).await.expect("a process");
         assert_eq!(row.get::<_, &str>(1), "ready");

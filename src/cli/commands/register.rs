@@ -64,7 +64,12 @@ fn party(
     ledger: Option<&Ledger>,
     key: TeamKey,
 ) -> Result<Party> {
-    let newest = ledger.map_or(Ok(None), |ledger| ledger.newest_told())?;
+    let newest = match ledger {
+        Some(ledger) if ledger.has_joined()? => {
+            Some(ledger.newest_told()?.map_or_else(Vec::new, Vec::from))
+        }
+        _ => None,
+    };
     Ok(Party {
         binding: binding.clone(),
         ledger: ledger.map_or_else(Vec::new, |ledger| ledger.register_name().to_vec()),
@@ -217,9 +222,8 @@ async fn rebuild(
 ) -> Ended {
     tell(register, ledger).await?;
     let given = remember(register, ledger).await?;
-    let missing = register.remembered(without_the_others).await?;
+    let (missing, ready) = register.remembered(without_the_others).await?;
     ledger.all_told()?;
-    let ready = missing.is_empty() || without_the_others;
     let document = json!({ "given": given, "missing": missing, "ready": ready });
     settings.output.show(&document, texts::REBUILT, Value::Null)
 }

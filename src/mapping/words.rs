@@ -35,6 +35,7 @@ pub(crate) struct Words {
     pub scales: HashSet<String>,
     pub noise: HashSet<String>,
     pub customers: HashSet<String>,
+    pub beneficiaries: HashSet<String>,
     pub bare_numbers: HashSet<String>,
     pub reach: HashSet<String>,
     pub other_people: HashSet<String>,

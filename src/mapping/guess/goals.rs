@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use strum::Display;
 
-use super::headers::{BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all};
+use super::headers::{
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all, is_of_beneficiary,
+};
 use super::profile::Profile;
 use crate::mapping::form::{choice_pairs, concept_of, names_of, type_of};
 use crate::mapping::names::fold;
@@ -79,6 +81,20 @@ impl ColumnGuess {
         self.target = Some(target.clone());
         self.place = place;
         self.candidates.clear();
+    }
+}
+
+/// Where a sheet has names of others too, what it says of beneficiaries is of another person each.
+pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
+    let has_name = columns.iter().any(|column| {
+        let names = [FULL_NAME, FIRST_NAME].map(|key| WORDS.concept(key).map(|it| all(&it.names)));
+        let says_name = names.iter().flatten().any(|it| column.words.whole.say(it));
+        says_name && !is_of_beneficiary(column.header())
+    });
+    for column in columns.iter_mut().filter(|_| has_name) {
+        if is_of_beneficiary(column.header()) {
+            column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
+        }
     }
 }
 
@@ -291,11 +307,17 @@ impl Goal {
         }
     }
 
-    /// Whether no other column may hold the same, unless its header says what else it is.
+    /// Whether no other column may hold the same, unless its header says what else it is. A bare `Number` of phones is none, and may be
+    /// the first one's.
     fn is_alone(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> bool {
+        let is_role = matches!(self.target, Target::Role(_));
         let may_be = |other: &&ColumnGuess| {
-            let is_same = other.profile.count > 0 && self.vote(&other.profile) >= Vote::For;
-            is_same && !other.words.says_something_else && other.column.index != column.column.index
+            let vote = self.vote(&other.profile);
+            let is_same = other.profile.count > 0 && vote >= Vote::For;
+            let words = &other.words;
+            let is_theirs = words.whole.speak_of_another_person();
+            let is_else = words.says_something_else && !(is_role && vote == Vote::Telling);
+            is_same && !is_theirs && !is_else && other.column.index != column.column.index
         };
         !columns.iter().any(|other| may_be(&other))
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::contract::Contract;
 use super::goals::{
     ColumnGuess, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, Target, goals, labels_of,
-    mark_further_people,
+    mark_beneficiaries, mark_further_people,
 };
 use super::headers::{BY_NAME, HeaderWords, Words, all};
 use super::profile::Profile;
@@ -63,6 +63,7 @@ impl Proposal {
         let meant = meant.map(|column| ColumnGuess::unguessed(column, rows, country));
         let (unnamed, mut columns): (Vec<ColumnGuess>, Vec<ColumnGuess>) =
             meant.partition(|column| column.header().is_empty());
+        mark_beneficiaries(&mut columns);
         mark_further_people(&mut columns);
         let header_types = HeaderTypes {
             known: types.iter().chain(forms.keys()).copied().collect(),

@@ -106,6 +106,13 @@ impl Dialled {
         };
         let (number, kind) = number.ok_or_else(|| match digits.len() {
             0..5 => Fault::of("phone_absent", &[]),
+            count
+                if self.international
+                    || (digits.starts_with("00")
+                        && digits.trim_start_matches('0').len() + 2 == count) =>
+            {
+                Fault::of("phone_unknown_there", &[&count])
+            }
             count => Fault::of("phone_unknown", &[&count, &country.0]),
         })?;
         let lost_zero = !self.international && lacks_zero(&number, digits);

@@ -21,16 +21,41 @@ pub(super) fn held(db: &Db) -> Result<Mark> {
     Ok(held.flatten().unwrap_or(0))
 }
 
-/// What the file of a ledger's lock remembers; none where it is missing or says nothing.
-pub(super) fn mark_beside(ledger: &Path) -> Option<Mark> {
-    mark_in(&File::open(beside(ledger, ".lock")).ok()?)
+/// By what a ledger shows its age: whoever opens it adds himself, and so does every sheet that is imported. It only ever grows.
+pub(super) fn age(db: &Db) -> Result<i64> {
+    const AGE: &str = "
+        SELECT coalesce((SELECT max(id) FROM attempts), 0) + coalesce((SELECT max(id) FROM processes), 0) + coalesce((SELECT max(id) FROM runs), 0)";
+    Ok(db.value(AGE, ())?.unwrap_or(0))
 }
 
-fn mark_in(mut file: &File) -> Option<Mark> {
-    let mut text = String::new();
-    file.rewind().ok()?;
-    file.read_to_string(&mut text).ok()?;
-    text.split_once('\n')?.0.parse().ok()
+/// What the file of a ledger's lock remembers; nothing where it is missing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Memory {
+    pub(super) mark: Option<Mark>,
+    /// The ledger's age when its log was last written back whole, and so the file's without its log, at the least; 0 where that is unknown.
+    pub(super) age: i64,
+}
+
+impl Memory {
+    pub(super) fn beside(ledger: &Path) -> Memory {
+        let file = File::open(beside(ledger, ".lock"));
+        let memory = file.map_or(Memory::default(), |file| Memory::in_file(&file));
+        // Whoever is at work has seen to it that the log is the ledger's.
+        let is_at_work = Lock::is_held(ledger);
+        let age = if is_at_work { 0 } else { memory.age };
+        Memory { age, ..memory }
+    }
+
+    fn in_file(mut file: &File) -> Memory {
+        let mut text = String::new();
+        let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
+        let mut lines = text.split_inclusive('\n');
+        let mut number = || lines.next()?.strip_suffix('\n')?.parse().ok();
+        Memory {
+            mark: number(),
+            age: number().unwrap_or(0),
+        }
+    }
 }
 
 /// A reader's glance at the lock holds it for some microseconds; a writer tries this often before it believes in a rival.
@@ -45,7 +70,7 @@ pub struct Lock {
     file: File,
     /// The ledger's true path.
     pub(super) ledger: PathBuf,
-    pub(super) mark: Cell<Option<Mark>>,
+    pub(super) memory: Cell<Memory>,
 }
 
 impl Lock {
@@ -58,8 +83,12 @@ impl Lock {
         for _ in 0..TRIES {
             match file.try_lock() {
                 Ok(()) => {
-                    let mark = Cell::new(mark_in(&file));
-                    return Ok(Some(Lock { file, ledger, mark }));
+                    let memory = Cell::new(Memory::in_file(&file));
+                    return Ok(Some(Lock {
+                        file,
+                        ledger,
+                        memory,
+                    }));
                 }
                 Err(TryLockError::WouldBlock) => thread::sleep(BETWEEN_TRIES),
                 Err(TryLockError::Error(error)) => return Err(io_failure(&path, &error)),
@@ -74,23 +103,38 @@ impl Lock {
         matches!(file, Ok(Ok(file)) if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
+    pub(super) fn mark(&self) -> Option<Mark> {
+        self.memory.get().mark
+    }
+
     /// Remembers what is durable in the ledger by now: never before, so that the mark cannot claim too much.
     pub(super) fn note(&self, held: Mark) -> Result<()> {
-        match self.mark.get() {
+        let Memory { mark, age } = self.memory.get();
+        match mark {
             // A loss that was accepted stays remembered until everybody concerned is held.
             Some(known) if known >= held => Ok(()),
-            _ => self.reset(held, false),
+            _ => self.remember(held, age, mark.is_none()),
         }
+    }
+
+    /// Remembers how old the ledger is, once its log is written back whole.
+    pub(super) fn note_age(&self, age: i64) -> Result<()> {
+        self.remember(self.mark().unwrap_or(0), age, true)
     }
 
     /// Remembers this and nothing else.
     pub(super) fn reset(&self, held: Mark, durably: bool) -> Result<()> {
-        let is_first = self.mark.replace(Some(held)).is_none();
+        self.remember(held, 0, durably || self.mark().is_none())
+    }
+
+    fn remember(&self, held: Mark, age: i64, durably: bool) -> Result<()> {
+        let mark = Some(held);
+        self.memory.set(Memory { mark, age });
         let mut file = &self.file;
         // Always as long, so that it is written over in one piece.
-        let mark = format!("{held:019}\n");
-        let mut written = file.rewind().and_then(|()| file.write_all(mark.as_bytes()));
-        if durably || is_first {
+        let text = format!("{held:019}\n{age:019}\n");
+        let mut written = file.rewind().and_then(|()| file.write_all(text.as_bytes()));
+        if durably {
             written = written.and_then(|()| self.file.sync_all());
         }
         self.told(written)
@@ -122,7 +166,7 @@ pub enum OnLoss {
 #[derive(Debug)]
 pub(super) struct Loss {
     /// What is found in its place.
-    found: String,
+    pub(super) found: String,
     /// How many requests the ledger held at the least; 0 where that is not known.
     expected: i64,
     /// What `--assume-sent` is to name; never 0.
@@ -138,13 +182,13 @@ const UNVOUCHED: &str = "
         SELECT 'it is a backup, and the lock file that tells how much was sent is missing' AS found FROM meta WHERE key = 'copied_ms'
         UNION ALL SELECT * FROM (
             SELECT 'it was copied or left while in use, and the lock file that tells how much was sent is missing'
-            FROM processes WHERE seconds IS NULL LIMIT 1))
+            FROM processes WHERE seconds IS NULL OR ?1 LIMIT 1))
     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE key = 'joined') LIMIT 1";
 
 impl Loss {
     /// What the file shows before SQLite opens it, which would begin by deleting the log of an empty one.
     pub(super) fn of_file(path: &Path, mark: Option<Mark>) -> Option<Loss> {
-        let has_log = place::size(&beside(path, "-wal")) > 0;
+        let has_log = has_log(path);
         let expected = mark.unwrap_or(0);
         let found = match (path.exists(), place::size(path)) {
             (false, _) if has_log => "there is only its log, the -wal file",
@@ -170,7 +214,8 @@ impl Loss {
                 let number = Some(expected - held);
                 (format!("it knows of {held}"), expected, number, false)
             }
-            None if let Some(found) = db.value(UNVOUCHED, ())? => {
+            // What ended properly has no log.
+            None if let Some(found) = db.value(UNVOUCHED, [has_log(&db.path)])? => {
                 (found, 0, db.value(PENDING, ())?, false)
             }
             // One that was accepted, until no file of the lost time is left.
@@ -213,6 +258,11 @@ impl Loss {
     }
 }
 
+/// Whether there is anything in the log beside a ledger.
+pub(super) fn has_log(ledger: &Path) -> bool {
+    place::size(&beside(ledger, "-wal")) > 0
+}
+
 /// How long the file is by its own header; 0 where that does not tell, or it is no database.
 fn announced_size(path: &Path) -> u64 {
     let mut head = [0; 32];
@@ -229,12 +279,13 @@ fn announced_size(path: &Path) -> u64 {
         }
 }
 
-/// Moves what is left of a ledger out of the way; nothing of it is deleted.
-pub(super) fn set_aside(path: &Path, stamp_ms: i64) -> Result<()> {
-    ["", "-wal", "-shm", "-journal"]
-        .iter()
-        .try_for_each(|suffix| {
-            let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
-            if_there(path, fs::rename(beside(path, suffix), aside))
-        })
+/// What belongs to a ledger's file.
+pub(super) const LOG: [&str; 3] = ["-wal", "-shm", "-journal"];
+
+/// Moves files of a ledger that is of no use any more out of the way; nothing of it is deleted.
+pub(super) fn set_aside(path: &Path, suffixes: &[&str], stamp_ms: i64) -> Result<()> {
+    suffixes.iter().try_for_each(|suffix| {
+        let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
+        if_there(path, fs::rename(beside(path, suffix), aside))
+    })
 }

@@ -7,9 +7,11 @@ use std::path::Path;
 use rusqlite::Params;
 use rusqlite::config::DbConfig;
 
-use super::memory::{Lock, OnLoss, held, set_aside};
+use super::memory::{LOG, Lock, OnLoss, age, held, set_aside};
 use super::place::{self, LOG_MAX_BYTES, UNFINISHED, Watch, beside};
-use super::reader::{APPLICATION_ID, MIGRATIONS, Reader, open_with_memory, refuse_unseen, schema};
+use super::reader::{
+    APPLICATION_ID, MIGRATIONS, Reader, is_log_of_another, open_with_memory, refuse_unseen, schema,
+};
 use super::sql::Db;
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -80,7 +82,7 @@ impl Ledger {
             (Some(reader), ..) => reader,
             (None, Some(on_loss), Some(binding)) => {
                 // Before there is a ledger that could miss its mark.
-                let mark = lock.mark.get().filter(|_| on_loss != OnLoss::NewLedger);
+                let mark = lock.mark().filter(|_| on_loss != OnLoss::NewLedger);
                 lock.reset(mark.unwrap_or_default(), true)?;
                 create(&lock.ledger, binding)?;
                 connect(&lock.ledger)?
@@ -106,11 +108,11 @@ impl Ledger {
             written_back_ms: Cell::new(worker.since.uptime_ms),
         };
         ledger.process = ledger.take_over(worker)?;
-        // So that a copy of the file alone tells that it was in use.
-        ledger.db.script(WRITE_BACK)?;
         if let Some(OnLoss::AssumeSent(number)) = on_loss {
             ledger.assume_sent(number, &worker.since)?;
         }
+        // So that a copy of the file alone tells that it was in use.
+        ledger.write_back()?;
         Ok(ledger)
     }
 
@@ -148,7 +150,17 @@ impl Ledger {
             return Ok(());
         }
         self.written_back_ms.set(now_ms);
-        self.db.script(WRITE_BACK)
+        self.write_back()
+    }
+
+    /// Where readers let all of the log be written back, the lock remembers what the file alone knows from then on.
+    fn write_back(&self) -> Result<()> {
+        match self.db.first::<(bool, i64, i64)>(WRITE_BACK, ())? {
+            Some((false, in_log, written)) if in_log == written => {
+                self.lock.note_age(age(&self.db)?)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// One statement as such a transaction.
@@ -174,14 +186,23 @@ fn find_or_set_aside(
     on_loss: Option<OnLoss>,
     worker: &Worker,
 ) -> Result<Option<Reader>> {
-    let (path, mark) = (&lock.ledger, lock.mark.get());
-    let connect = |path: &Path| path.exists().then(|| connect(path)).transpose();
-    let (found, loss) = open_with_memory(path, mark, on_loss, &worker.again, connect)?;
-    let Some(reader) = found.filter(|_| on_loss != Some(OnLoss::NewLedger)) else {
-        let set_aside = loss.map(|_| set_aside(path, worker.since.at.0));
-        return set_aside.transpose().map(|_| None);
+    let (path, memory, stamp_ms) = (&lock.ledger, lock.memory.get(), worker.since.at.0);
+    let is_of_another = is_log_of_another(path, memory);
+    let found = |path: &Path| path.exists().then(|| connect(path)).transpose();
+    let (found, loss) = open_with_memory(path, memory, on_loss, &worker.again, found)?;
+    let Some(mut reader) = found.filter(|_| on_loss != Some(OnLoss::NewLedger)) else {
+        if loss.is_some() {
+            set_aside(path, &LOG, stamp_ms)?;
+            set_aside(path, &[""], stamp_ms)?;
+        }
+        return Ok(None);
     };
-    if loss.is_none() || mark.is_none() {
+    if is_of_another {
+        set_aside(path, &LOG, stamp_ms)?;
+        lock.note_age(0)?;
+        reader = connect(path)?;
+    }
+    if loss.is_none() || memory.mark.is_none() {
         // The loss is remembered until everybody concerned is held.
         let lost = loss.filter(|loss| !loss.is_open).map(|loss| loss.number);
         let held = held(&reader.db)? + lost.unwrap_or(0);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::backup::Backup;
 use sha2::{Digest as _, Sha256};
 
-use super::memory::{Loss, Mark, OnLoss, held, mark_beside};
+use super::memory::{Loss, Mark, Memory, OnLoss, age, has_log, held};
 use super::place::{self, UNFINISHED, beside};
 use super::sql::{Db, Salt, not_a_ledger};
 use crate::error::{Error, Result};
@@ -39,18 +39,24 @@ impl Reader {
             return Ok(None);
         }
         refuse_unseen(&path)?;
+        if has_log(&path) && is_log_of_another(&path, Memory::beside(&path)) {
+            return Reader::alone(&path).map(Some);
+        }
         // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
         // handle would drop that one's locks (POSIX), and whoever then looks in last would take its log away.
         let db = Db::open(&uri(&path, "mode=ro"), &path, false)?;
         match db.value::<i64>("PRAGMA user_version", ()) {
             // In a folder that may not be written SQLite cannot make its shared memory. Without a log beside it, the file alone is
             // the whole ledger, and nobody can be writing it.
-            Err(_) if place::size(&beside(&path, "-wal")) == 0 => {
-                Reader::recognise(Db::open(&uri(&path, "immutable=1"), &path, false)?)
-            }
+            Err(_) if !has_log(&path) => Reader::alone(&path),
             probed => probed.and_then(|_| Reader::recognise(db)),
         }
         .map(Some)
+    }
+
+    /// The file as it is without its log.
+    fn alone(path: &Path) -> Result<Reader> {
+        Reader::recognise(Db::open(&uri(path, "immutable=1"), path, false)?)
     }
 
     /// Refuses what is no ledger or is newer than this program. Nothing older was ever released.
@@ -160,26 +166,41 @@ impl Reader {
 pub fn refuse_loss(path: &Path, on_loss: Option<OnLoss>, again: &str) -> Result<()> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
-    let mark = mark_beside(&path);
-    open_with_memory(&path, mark, on_loss, again, Reader::open).map(drop)
+    let memory = Memory::beside(&path);
+    open_with_memory(&path, memory, on_loss, again, Reader::open).map(drop)
 }
 
-/// What there is of a ledger that should be as `mark` says, and what it lacks, if that is accepted; not opened where the file shows it
+/// Whether the log beside a ledger that nobody has open was written over a later state of it, as where an old copy was put back: SQLite
+/// would read the two as one. What cannot be read tells nothing: a kill may have left it half written back.
+pub(super) fn is_log_of_another(path: &Path, memory: Memory) -> bool {
+    let is_younger = |alone: Reader| Ok(age(&alone.db)? < memory.age);
+    has_log(path) && Reader::alone(path).and_then(is_younger).unwrap_or(false)
+}
+
+/// What there is of a ledger that should be as its lock remembers, and what it lacks, if that is accepted; not opened where the file shows it
 /// already. `on_loss`: what a person says of it who brings a file; whoever goes on with rows that are recorded has none. `again` as of a
 /// worker.
 pub(super) fn open_with_memory(
     path: &Path,
-    mark: Option<Mark>,
+    memory: Memory,
     on_loss: Option<OnLoss>,
     again: &str,
     open: impl Fn(&Path) -> Result<Option<Reader>>,
 ) -> Result<(Option<Reader>, Option<Loss>)> {
-    let (mut found, mut loss) = (None, Loss::of_file(path, mark));
+    let (mut found, mut loss) = (None, Loss::of_file(path, memory.mark));
     if loss.is_none() {
-        found = open(path)?;
+        let is_of_another = is_log_of_another(path, memory);
+        found = if is_of_another {
+            Some(Reader::alone(path)?)
+        } else {
+            open(path)?
+        };
         if let Some(found) = &found {
-            loss = Loss::of_content(&found.db, mark)?;
+            loss = Loss::of_content(&found.db, memory.mark)?;
             loss = loss.filter(|loss| on_loss.is_some() || !loss.is_open);
+        }
+        if let (true, Some(loss)) = (is_of_another, &mut loss) {
+            loss.found += " (the -wal file beside it belongs to another copy)";
         }
     }
     let on_loss = on_loss.unwrap_or_default();

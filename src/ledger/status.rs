@@ -186,7 +186,7 @@ impl Ledger {
         if number == 0 {
             return self.set("DELETE FROM meta WHERE key = 'lost'", ());
         }
-        let lacks = self.lock.mark.get() > Some(held(&self.db)?);
+        let lacks = self.lock.mark() > Some(held(&self.db)?);
         self.write(|ledger| {
             let known = ledger.db.meta("lost")?;
             ledger.db.run(NOTE, [number])?;

@@ -339,6 +339,31 @@ fn who_holds_the_ledger_is_told() {
     }
 }
 
+/// What is put back lies beside the log of another state of it, which SQLite would read into it.
+#[test]
+fn a_log_that_was_left_is_not_read_into_what_is_put_back() {
+    let world = World::serving("--latency 5", 200);
+    world.file("b.csv", sheet(&customers(3200)[200..]));
+    world.sent("customers.csv --limit 5", 4);
+    world.sent("b.csv --limit 5", 4);
+    world.ran("backup acme.bak", 0);
+    let mut copies = vec![keep(&world)[""].clone()];
+    copies.push(fs::read(world.path("acme.bak")).unwrap());
+    world.sent("customers.csv --limit 15", 4);
+    world.begun(world.send("b.csv"), 26).kill();
+    let kept = keep(&world);
+    for copy in copies {
+        put_back(&world, &kept, &FILES);
+        fs::write(world.ledger(), copy).unwrap();
+        let number = is_told(&world, "an old copy beside a newer log");
+        assert_eq!(world.export().len(), 3000);
+        let accepted = format!("customers.csv --assume-sent {number}");
+        let accepted = world.sent(&accepted, 3).json();
+        assert_eq!(accepted["counts"]["uncertain"], 195);
+        world.check_invariants(&Promise::default());
+    }
+}
+
 /// Backup, lose, restore, go on: nobody twice.
 #[test]
 fn a_backup_that_is_restored_goes_on_and_invites_nobody_twice() {

@@ -111,12 +111,10 @@ impl Error {
         Error::of("temporary_folder_unusable", &[&folder.display(), error])
     }
 
-    /// A result has no place.
     pub fn unwritten(why: &dyn Display) -> Self {
         Error::of("result_not_written", &[why])
     }
 
-    /// The same with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -22,7 +22,6 @@ static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
 /// The run that is under way, which every log line names, and its progress.
 static RUN: Mutex<Option<(RunId, Arc<Progress>)>> = Mutex::new(None);
 
-/// How to print.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Output {
     /// Say more; twice for even more
@@ -80,7 +79,6 @@ impl Output {
         self.log_format == LogFormat::Text && io::stderr().is_terminal()
     }
 
-    /// How text on stdout looks.
     pub fn look(self) -> Look {
         let columns = console::Term::stdout()
             .size_checked()
@@ -203,7 +201,6 @@ impl Output {
         self.log_line(level(kind), message, fields);
     }
 
-    /// A line of the log, if such are shown.
     pub fn log(self, level: Level, message: &str, fields: Value) {
         if level <= log::max_level() {
             self.log_line(level, message, fields);

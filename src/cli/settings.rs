@@ -45,9 +45,7 @@ pub struct Settings {
     pub is_config_named: bool,
     /// FILE's, else the working folder.
     pub file_folder: PathBuf,
-    /// What `--ledger` names.
     pub ledger: Option<PathBuf>,
-    /// The user's own config.
     pub own: Option<Own>,
 }
 
@@ -394,7 +392,6 @@ pub struct Typed {
     reading: String,
 }
 
-/// A path as it must be typed here.
 pub fn quoted_path(path: &Path) -> String {
     quoted(&nearest(path))
 }

@@ -36,7 +36,6 @@ pub enum SettledAs {
     NotCreated,
 }
 
-/// One `--rate`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rate {
     PerSecond(NonZeroU32),

@@ -81,7 +81,6 @@ impl Watch {
         }
     }
 
-    /// Something happened.
     pub fn see(&self, event: &SendEvent) {
         let log = |level, message: &str, fields| self.output.log(level, message, fields);
         match event {
@@ -117,7 +116,6 @@ impl Watch {
         }
     }
 
-    /// The metrics of a run that stands so.
     pub fn write_metrics(&self, summary: &RunSummary, exit_code: Option<u8>) {
         if let Some(metrics) = &self.metrics {
             let seconds = self.started.elapsed().as_secs_f64();

@@ -173,7 +173,6 @@ fn is_arabic_words(sample: &[u8]) -> bool {
 }
 
 pub(super) struct Lines {
-    /// By which messages speak of the file.
     pub(super) name: String,
     bytes: BufReader<Handle>,
     decoder: Decoder,

@@ -30,7 +30,6 @@ const MAX_EVENT_BYTES: u64 = 16 << 20;
 const BUFFER_BYTES: usize = 1 << 16;
 
 pub(super) struct Package {
-    /// By which messages speak of the file.
     pub(super) name: String,
     handle: Handle,
     archive: ZipArchive<Handle>,
@@ -189,7 +188,6 @@ impl Read for Part {
 }
 
 pub(super) struct Xml {
-    /// The file and the part.
     place: (String, String),
     reader: Reader<DecodingReader<BufReader<Part>>>,
     buffer: Vec<u8>,

@@ -61,7 +61,6 @@ pub struct Source {
     /// In order. One in the middle may have an empty name; those behind the last named one are left out.
     pub columns: Vec<Column>,
     pub header_row: RowNumber,
-    /// The name of the sheet, when the file has sheets.
     pub sheet: Option<String>,
     /// How the input was read, for people. Personal values are masked.
     pub notes: Vec<Note>,
@@ -82,7 +81,7 @@ pub struct Source {
     pub(super) is_guess: bool,
     /// Numbers of rows with data that a person does not see, ascending. With the header found: of those to be left out.
     pub(super) hidden: Vec<u32>,
-    pub(super) hidden_columns: Vec<Range<usize>>,
+    pub(super) hidden_columns: HashSet<usize>,
     /// With the rows: from the last to the first.
     pub(super) merges: Vec<Merge>,
     /// Those that the row at hand may be in.
@@ -307,12 +306,12 @@ pub(super) fn has_results(row: &Row) -> bool {
 }
 
 /// The columns that a header row names. Columns without a name behind the last named one are none.
-fn columns(header: &Row, hidden: &[Range<usize>]) -> Vec<Column> {
+fn columns(header: &Row, hidden: &HashSet<usize>) -> Vec<Column> {
     let named = header.cells.iter().enumerate();
     let named = named.map(|(index, cell)| Column {
         name: cell.as_shown().trim().to_owned(),
         index,
-        is_hidden: hidden.iter().any(|columns| columns.contains(&index)),
+        is_hidden: hidden.contains(&index),
     });
     let mut columns: Vec<_> = named.collect();
     while columns.pop_if(|last| last.name.is_empty()).is_some() {}
@@ -343,7 +342,6 @@ impl Known {
         best.or_else(below).or(Some(0))
     }
 
-    /// How many cells are names that are known.
     fn hits(&self, row: &Row) -> usize {
         let is_name = |text: &str| self.0.contains(&letters(text));
         let is_known = |cell: &&Cell| match cell {

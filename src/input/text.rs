@@ -103,7 +103,6 @@ fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
 
 struct Look {
     delimiter: char,
-    /// How many cells a row has.
     width: usize,
     /// Whether a column of it holds phones, ids or addresses of e-mail.
     has_keys: bool,

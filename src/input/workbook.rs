@@ -106,7 +106,6 @@ impl Book {
         })
     }
 
-    /// A fresh reader of a sheet.
     fn sheet(&mut self, at: usize) -> Result<Sheet, Error> {
         let SheetPart { name, part, .. } = &self.sheets[at];
         let Some(part) = part else {
@@ -150,7 +149,6 @@ impl Book {
         cells.filter(|cells| cells.len() > 1).collect()
     }
 
-    /// The place of the sheet to read.
     fn choose(&mut self, wanted: Option<&str>) -> Result<usize, Error> {
         let first = |test: fn(&SheetPart) -> bool| self.sheets.iter().position(test);
         let at = match wanted.map(|wanted| self.named(wanted)) {

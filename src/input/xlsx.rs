@@ -23,7 +23,6 @@ const MAX_ROWS: u32 = 1 << 20;
 /// What cells refer to, and what is known about the whole workbook.
 #[derive(Default)]
 pub(super) struct Tables {
-    /// The texts that cells share.
     pub(super) texts: Vec<Box<str>>,
     /// By the number of a cell's style.
     pub(super) formats: Vec<Format>,
@@ -167,7 +166,6 @@ fn row_head(element: &BytesStart<'_>) -> (Option<u32>, bool) {
     (number, is_flat || is_set(element, "hidden"))
 }
 
-/// What kind of value a cell says that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Default, strum::EnumString)]
 enum Type {
     #[default]
@@ -259,7 +257,7 @@ fn note_columns(met: &mut Source, element: &BytesStart<'_>) {
     let columns = first - 1..usize::min(last, STYLED_COLUMNS);
     let width = number("width");
     if is_set(element, "hidden") || width == Some(0.0) {
-        met.hidden_columns.push(columns.clone());
+        met.hidden_columns.extend(columns.clone());
     }
     if let Some(width) = width.filter(|width| (1.0..=255.0).contains(width)) {
         met.layout.widths.extend(columns.map(|at| (at, width)));

@@ -143,10 +143,11 @@ impl<'a> Visit<'a> {
     fn identity(&mut self) -> Option<CustomerKey> {
         let fields = self.mapping.identity.as_deref()?;
         let repairs_before = self.repairs.len();
-        let values = self.all(fields.iter(), Self::identity_value);
+        let found = fields.iter().map(|field| self.identity_value(field));
+        let found: Vec<Found<'a>> = found.collect();
         // What is compared and never sent: what was mended in it concerns nobody.
         self.repairs.truncate(repairs_before);
-        let values = values.ok()?;
+        let values: Vec<_> = found.into_iter().collect::<Result<_, _>>().ok()?;
         // Rows without any identity would all be the same invitation, and only the first would be sent.
         if values.iter().all(Option::is_none) {
             self.missing(fields.first()?, &Fault::of("missing", &[]));
@@ -165,16 +166,6 @@ impl<'a> Visit<'a> {
             Ok(Some(reading)) => Ok(Some(reading.text)),
             _ => self.note(column, field, Kind::Text.read(cell)),
         }
-    }
-
-    /// Reads each of several, so that every problem is noted, before the first fault counts.
-    fn all<T>(
-        &mut self,
-        each: impl Iterator<Item = T>,
-        read: impl Fn(&mut Self, T) -> Found<'a>,
-    ) -> Result<Vec<Option<Cow<'a, str>>>, Noted> {
-        let found: Vec<Found<'a>> = each.map(|one| read(self, one)).collect();
-        found.into_iter().collect()
     }
 
     /// The values of every contract type's fields, by type and key, those of the row's problems left out.
@@ -234,10 +225,13 @@ impl<'a> Visit<'a> {
 
     /// A template's text for this row, read as the field's type. Nothing when all its columns are empty.
     fn render(&mut self, template: &Template, field: &'a Field) -> Found<'a> {
-        let values = self.all(field.columns.iter(), |visit, &column| {
-            let read = Kind::Text.read(visit.row.cell(column));
-            visit.note(column, field, read)
-        })?;
+        // Every problem is noted before the first fault counts.
+        let found = field.columns.iter().map(|&column| {
+            let read = Kind::Text.read(self.row.cell(column));
+            self.note(column, field, read)
+        });
+        let found: Vec<Found<'a>> = found.collect();
+        let values: Vec<_> = found.into_iter().collect::<Result<_, _>>()?;
         if !values.is_empty() && values.iter().all(Option::is_none) {
             return Ok(None);
         }
@@ -437,11 +431,10 @@ fn ids_in(text: &str) -> Option<Vec<ContractTypeId>> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::aside::EXAMPLE_MARKER;
     use super::super::config::{Config, tests::told};
     use super::super::form::{self, BindOptions};
     use super::*;
-    use crate::model::{Aside, RowNumber};
+    use crate::model::{Aside, EXAMPLE_MARKER, RowNumber};
     use crate::tables::rows;
 
     /// `[fields.414]` with these lines below it.

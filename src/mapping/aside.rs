@@ -7,10 +7,8 @@ use super::bind::Mapping;
 use super::names::{fold, fold_value, visible};
 use super::value::Kind;
 use super::words::WORDS;
-use crate::model::{Aside, Cell, Fault, Row};
+use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Row};
 
-/// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
-pub const EXAMPLE_MARKER: &str = "example / مثال";
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 
@@ -78,7 +76,7 @@ impl Mapping {
         let counts = |cell: &Cell| cell.as_shown().trim().chars().all(char::is_numeric);
         match &filled[..] {
             [] => None,
-            &[(at, cell)] if !self.is_used(at) && counts(cell) => Some(Aside::Serial),
+            &[(at, cell)] if !self.used.contains(&at) && counts(cell) => Some(Aside::Serial),
             [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
             [_, _, ..] if counts_the_columns(&filled) => Some(Aside::Header),
             _ if filled.iter().all(|(_, cell)| is_line(cell)) => Some(Aside::Section),
@@ -111,7 +109,7 @@ impl Mapping {
         let are_totals = texts.iter().all(|(at, text)| {
             is_label(text, &WORDS.totals)
                 || has_sums && ends_so(text, &WORDS.totals)
-                || !self.is_used(*at) && rests(text, &WORDS.totals).next().is_some()
+                || !self.used.contains(at) && rests(text, &WORDS.totals).next().is_some()
         });
         let mut columns = (0..self.names.len()).filter(|&at| !self.is_kept(at));
         let begins_the_row = columns.clone().next() == Some(*first);
@@ -130,7 +128,7 @@ impl Mapping {
             Aside::Section
         } else if texts.len() == 1 && begins_the_row && is_wide {
             // A name alone may be a customer whose phone is missing: that is a problem, not a title.
-            if !is_title(text) && !is_across && self.is_used(*first) {
+            if !is_title(text) && !is_across && self.used.contains(first) {
                 return None;
             }
             Aside::Section
@@ -144,15 +142,6 @@ impl Mapping {
     /// Whether a column is set aside for notes; one that is headed `#` alone counts the rows.
     fn is_kept(&self, at: usize) -> bool {
         self.set_aside.contains(&at) && visible(&self.names[at]) != "#"
-    }
-
-    fn is_used(&self, at: usize) -> bool {
-        let told = self.contract.told.as_deref();
-        let told = told.filter(|_| self.contract.types.is_none());
-        let recipient = self.phone.iter().chain(&self.email).chain(told);
-        let identity = self.identity.iter().flatten();
-        let mut fields = self.fields().chain(identity).chain(recipient);
-        fields.any(|field| field.columns.contains(&at))
     }
 
     /// Whether a column of numbers has a number here.

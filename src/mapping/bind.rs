@@ -26,6 +26,8 @@ pub struct Mapping {
     pub(crate) names: Vec<String>,
     /// Positions of the columns that people keep for themselves (`#`, `_…`).
     pub(crate) set_aside: Vec<usize>,
+    /// Positions of the columns that feed something.
+    pub(crate) used: BTreeSet<usize>,
     /// Columns that a template's example has values in of its person, and those values.
     pub(crate) example_values: Vec<(usize, &'static str)>,
     pub(crate) phone: Option<Field>,
@@ -117,6 +119,7 @@ impl Mapping {
             told_by: told_by(identity.as_deref().unwrap_or_default(), &names),
             names,
             set_aside: left_out.map(|column| column.index).collect(),
+            used: binder.used,
             phone,
             email,
             contract,

@@ -336,7 +336,8 @@ impl Config {
             text: Arc::from(text),
             own: own.map(|own| Arc::new(own.origin.clone())),
         };
-        let own = origin.own_in_place();
+        // With its places as they are told.
+        let own = own.map(|own| " ".repeat(text.len() + 1) + &own.origin.text);
         let mut reading = Reading::of(text, own.as_deref());
         let mut config: Config = reading.read();
         config.origin = origin;

@@ -25,12 +25,6 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// The own config's text, with its places as they are told.
-    pub fn own_in_place(&self) -> Option<String> {
-        let own = self.own.as_ref()?;
-        Some(" ".repeat(self.text.len() + 1) + &own.text)
-    }
-
     pub fn is_own(&self, place: usize) -> bool {
         self.own.is_some() && place > self.text.len()
     }

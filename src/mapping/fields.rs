@@ -61,7 +61,8 @@ impl Field {
 
     /// Whether it is read by a convention which only its columns can settle.
     pub fn is_open(&self) -> bool {
-        self.template.is_none() && !self.columns.is_empty() && self.kind.is_open()
+        let is_open = matches!(self.kind, Kind::Date { .. } | Kind::Number { .. });
+        self.template.is_none() && !self.columns.is_empty() && is_open
     }
 
     /// Takes a row into account before the first is mapped.

@@ -21,7 +21,6 @@ mod template;
 pub mod value;
 pub(crate) mod words;
 
-pub use aside::EXAMPLE_MARKER;
 pub use bind::Mapping;
 pub use config::Config;
 pub(crate) use config::Text;

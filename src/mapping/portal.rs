@@ -156,7 +156,6 @@ impl Portal {
     }
 }
 
-/// The words, folded, for a signed contract.
 fn signed(config: &Config) -> HashSet<String> {
     match &config.follow.signed {
         Some(words) => words.names().map(fold).collect(),

@@ -150,7 +150,8 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
         let mut is_table = false;
         if !is_key
             && let DeValue::Table(inner) = value.get_mut()
-            && !is_written_out(inner)
+            // Nobody wrote this table, but its one value.
+            && !inner.keys().any(|key| key.span().is_empty())
         {
             if let Some(mut place) = take_entry(inner, span) {
                 place.path.insert(0, name);
@@ -258,11 +259,6 @@ fn write_out_columns(root: &mut DeTable<'_>) {
             }
         }
     }
-}
-
-/// Whether nobody wrote this table, but its one value.
-fn is_written_out(table: &DeTable<'_>) -> bool {
-    table.keys().any(|key| key.span().is_empty())
 }
 
 /// Every secret in the file, in any table whose keys are this program's words. The keys of `[fields.ID]`, of `values` and of

@@ -107,6 +107,9 @@ pub enum FieldType {
     EgyptNationalId,
 }
 
+/// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
+pub const EXAMPLE_MARKER: &str = "example / مثال";
+
 /// Whom a template's example names, by what a key ends in. Nobody of them exists.
 pub const EXAMPLE_PERSON: [(&str, &str); 7] = [
     ("spousename", "Ahmed Samir"),

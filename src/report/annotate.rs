@@ -24,7 +24,6 @@ use crate::model::{
     Cell, Fault, Judged, Layout, NOTES, OVERVIEW_SHEET, RowNumber, Verdict, printable,
 };
 
-/// The sheet that is given back.
 #[derive(Debug)]
 pub struct SheetShape {
     /// The source's sheet, whose name is kept.

@@ -19,7 +19,6 @@ use crate::model::{
     EarlierRow, Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json,
 };
 
-/// Examples kept of each group.
 const EXAMPLES: usize = 3;
 /// Groups of problems, examples of each, and whether a filled row is shown: what fits on the screen first.
 const LEVELS: [(usize, usize, bool); 5] = [
@@ -29,7 +28,6 @@ const LEVELS: [(usize, usize, bool); 5] = [
     (5, 1, false),
     (3, 1, false),
 ];
-/// What the document of `--json` lists.
 const LISTS: [&str; 4] = ["problems", "repairs", "duplicates", "already_created"];
 /// Bytes of a list that are held in memory.
 const SPOOL_BYTES: usize = 1 << 20;
@@ -69,7 +67,6 @@ pub(super) struct Group {
     pub(super) count: u64,
     /// `row`, `value` and `message` of each, fit for a terminal: values masked.
     examples: Vec<Json>,
-    /// Whether the messages differ.
     is_mixed: bool,
 }
 

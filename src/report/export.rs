@@ -18,7 +18,6 @@ use crate::model::{
     guarded, to_json,
 };
 
-/// The form that results take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, clap::ValueEnum)]
 #[strum(serialize_all = "lowercase", ascii_case_insensitive)]
 pub enum Format {
@@ -56,7 +55,6 @@ impl Export<'_> {
         }
     }
 
-    /// The cells of a row below their columns.
     fn cells<'r>(&'r self, row: &'r ResultRow) -> impl Iterator<Item = (&'r str, &'r Cell)> {
         let cells = row.cells.iter().chain(std::iter::repeat(&Cell::Empty));
         self.columns.iter().map(String::as_str).zip(cells)

@@ -71,7 +71,6 @@ impl Progress {
         }
     }
 
-    /// The run ends; the bar goes.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }

@@ -16,7 +16,9 @@ use super::workbook::{
     Book, MAX_ROWS, column_of, header_format, height, letters, note, write_cell,
 };
 use crate::error::Error;
-use crate::model::{Cell, ContractTypeId, EXAMPLE_PERSON, FieldType, Form, FormField, printable};
+use crate::model::{
+    Cell, ContractTypeId, EXAMPLE_MARKER, EXAMPLE_PERSON, FieldType, Form, FormField, printable,
+};
 
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateSpec<'a> {
@@ -28,8 +30,6 @@ pub struct TemplateSpec<'a> {
     pub required: &'a [String],
     /// What the labels are written in, the first above the others.
     pub languages: &'a [Language],
-    /// The text by which the example row is known, so that it is never sent.
-    pub example_marker: &'a str,
 }
 
 const HEADER_ROW: u32 = 0;
@@ -216,7 +216,7 @@ pub fn write_template(spec: &TemplateSpec<'_>, out: impl Write) -> Result<(), Er
     }
     // The example's mark is in sight, so that nobody writes a customer over it and wonders why that one is not sent.
     let example = as_example(Format::new());
-    sheet.write_string_with_format(EXAMPLE_ROW, mark, spec.example_marker, &example)?;
+    sheet.write_string_with_format(EXAMPLE_ROW, mark, EXAMPLE_MARKER, &example)?;
     sheet.ignore_error_range(0, 0, LAST_ROW, mark, IgnoreError::NumberStoredAsText)?;
     sheet.set_freeze_panes(EXAMPLE_ROW, 0)?;
     write_lists(&mut book.workbook, &columns)?;

@@ -161,7 +161,6 @@ pub struct Look {
 }
 
 impl Look {
-    /// Narrower than this, words no longer make lines.
     const MIN_WIDTH: usize = 20;
     /// A longer lead does not push the texts of its neighbours to the side.
     const MOST_LEAD: usize = 34;

@@ -10,7 +10,6 @@ use toml::{Table, Value};
 use crate::error::filled;
 use crate::model::{Problem, RESULT_COLUMNS, meaning, printable, told_in_arabic};
 
-/// The language of a page or a workbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Language {
     /// English
@@ -21,7 +20,6 @@ pub enum Language {
     Arabic,
 }
 
-/// By language.
 static WORDS: LazyLock<[Table; 2]> = LazyLock::new(|| {
     let texts = [include_str!("words/en.toml"), include_str!("words/ar.toml")];
     texts.map(|text| text.parse().unwrap_or_default())
@@ -51,7 +49,6 @@ impl Language {
         word.unwrap_or_default()
     }
 
-    /// A sentence with its gaps filled.
     pub(super) fn say(self, key: &str, fills: &[&dyn Display]) -> String {
         filled(self.word(key), fills)
     }
@@ -61,7 +58,6 @@ impl Language {
         self.words().get("shown")?.get(word)?.as_str()
     }
 
-    /// What a code of a problem means.
     pub(super) fn meaning(self, code: &str) -> Cow<'static, str> {
         let told = meaning(code, self == Language::Arabic);
         told.map_or_else(|| Cow::Owned(code.to_owned()), Cow::Borrowed)

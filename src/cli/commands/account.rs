@@ -119,7 +119,6 @@ async fn let_in(
 /// What an account is: tenant and user; API key and password.
 type Answers = ([String; 2], [Secret; 2]);
 
-/// Offers what is known.
 fn ask(([tenant, user], key): ([Option<String>; 2], Option<Secret>)) -> io::Result<Answers> {
     let text = |question, known: Option<String>| {
         let mut prompt = cliclack::input(question);

@@ -11,7 +11,7 @@ use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArg
 use crate::cli::files::{Readers, may_be_replaced, refuse_ending, write_bytes, write_file};
 use crate::cli::settings::{Settings, Typed, quoted_path};
 use crate::error::{Ended, Error};
-use crate::mapping::{EXAMPLE_MARKER, form_changes, type_of};
+use crate::mapping::{form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{Language, TemplateSpec, command, texts, write_template};
 use crate::send::Api;
@@ -124,7 +124,6 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
             Some(language) => std::slice::from_ref(language),
             None => &[Language::Arabic, Language::English],
         },
-        example_marker: EXAMPLE_MARKER,
     };
     write_file(path, Readers::Everyone, |file| write_template(&spec, file))?;
     let document =

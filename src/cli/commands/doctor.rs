@@ -95,7 +95,6 @@ pub async fn doctor(
     Err(Error::new(gravest, "not_ready", message))
 }
 
-/// Notes all findings, in the order of the report.
 async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Chart) {
     let base_url = settings.base_url(allow_insecure_http);
     chart.note("config", Ok(config(settings)));

@@ -94,7 +94,6 @@ fn as_meant(args: &FollowArgs, settings: &Settings) -> (Config, String) {
     (config, again)
 }
 
-/// So many words for stages are shown.
 const SHOWN_WORDS: usize = 12;
 
 /// A stage may be told by its day alone, and by the clock of another zone.
@@ -108,7 +107,6 @@ struct Told {
     summary: FollowSummary,
 }
 
-/// A customer of the file.
 struct Customer {
     stage: Stage,
     /// The invitations that may be meant, older ones first.

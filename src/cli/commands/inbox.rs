@@ -40,8 +40,8 @@ const NAMES: usize = 20;
 /// What file systems take, in bytes, less what is put behind a sheet's name.
 const LONGEST_STEM: usize = 255 - ".run-1234567890.results.xlsx".len();
 
-pub async fn inbox(args: &InboxArgs, global: &Global, output: Output) -> Ended {
-    let sweep = Sweep::begin(args, global, output)?;
+pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
+    let (sweep, output) = (Sweep::begin(args, global)?, global.output);
     let mut files: Vec<Swept> = Vec::new();
     let mut faults: Vec<Error> = sweep.config_fault.iter().cloned().collect();
     for found in sweep.complete_sheets().await? {
@@ -151,7 +151,6 @@ struct Sweep<'a> {
     args: &'a InboxArgs,
     send: SendArgs,
     global: &'a Global,
-    output: Output,
     stop: Arc<StopSignal>,
     /// Of the sheets that have no config of their own.
     config_fault: Option<Error>,
@@ -159,7 +158,7 @@ struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     /// Refuses a folder that is not there or takes no results.
-    fn begin(args: &'a InboxArgs, global: &'a Global, output: Output) -> Result<Self> {
+    fn begin(args: &'a InboxArgs, global: &'a Global) -> Result<Self> {
         std::fs::read_dir(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
         tempfile::tempfile_in(&args.dir)
@@ -181,8 +180,7 @@ impl<'a> Sweep<'a> {
             },
             args,
             global,
-            output,
-            stop: watch_signals(output, None),
+            stop: watch_signals(global.output, None),
         })
     }
 
@@ -372,7 +370,7 @@ impl<'a> Sweep<'a> {
         if place != *usual {
             let [usual, place] = [usual, &place].map(|path| path.to_string_lossy());
             let (usual, place) = (printable(&usual), printable(&place));
-            self.output.say(&format!(
+            self.global.output.say(&format!(
                 "{usual} is open in another program, or somebody's own; the results are in {place}."
             ));
         }

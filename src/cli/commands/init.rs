@@ -259,7 +259,6 @@ impl<'a> Found<'a> {
         output.say(&output.look().text(texts::GUESSES, &guesses));
     }
 
-    /// The proposal for scripts.
     fn document(&self, config: &Path) -> Value {
         let columns = self.proposal.columns.iter().map(|column| {
             json!({

@@ -20,7 +20,6 @@ use crate::send::StopSignal;
 /// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
 pub const SANDBOX_NAME: &str = "sandbox";
 
-/// So many changed rows are listed.
 const CHANGED_SHOWN: u32 = 20;
 
 /// A ledger that is there, to be read.

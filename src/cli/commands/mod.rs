@@ -43,7 +43,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Runs => ledger::runs(&find(None)?),
         Command::Export(args) => results::export(&args, &find(None)?),
         Command::Report(args) => results::report(&args, &find(None)?),
-        Command::Inbox(args) => block_on(inbox::inbox(&args, global, output)),
+        Command::Inbox(args) => block_on(inbox::inbox(&args, global)),
         Command::Follow(args) => follow::follow(&args, &find(Some(&args.file))?),
         Command::ContractTypes(args) => {
             block_on(contract_types::contract_types(&args, &find(None)?))

@@ -21,7 +21,6 @@ use crate::report::texts;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Customers told to the register at a time.
 const PAGE: usize = 5000;
 
 /// Joins the team, if there is one: tells its register what it has not heard from this ledger yet.

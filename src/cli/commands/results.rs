@@ -196,7 +196,6 @@ impl Results {
 /// A report shows the last few runs of the ledger, and no more than these.
 const REPORTED_RUNS: u32 = 16;
 
-/// The statuses of rows that need a person.
 const NEEDING: [Status; 4] = [
     Status::Invalid,
     Status::Rejected,

@@ -358,7 +358,6 @@ impl<'s> Flow<'s> {
         Ok((summary, watch))
     }
 
-    /// Gives why it stopped.
     async fn send(
         &self,
         begun: Begun,
@@ -456,7 +455,6 @@ impl<'s> Flow<'s> {
         Ok(())
     }
 
-    /// Asks the person who sits there, if any.
     fn may_send(&self, due: u64, target: &Target) -> bool {
         let question = json!({
             "invitations": due,

@@ -12,7 +12,7 @@ use super::headers::{
 use super::profile::Profile;
 use crate::mapping::form::{choice_pairs, concept_of, names_of, type_of};
 use crate::mapping::names::fold;
-use crate::mapping::value::{Choices, Country};
+use crate::mapping::value::{Choices, Country, group_of};
 use crate::mapping::words::{Concept, Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, FormField, Row};
 
@@ -20,6 +20,8 @@ pub(super) const FULL_NAME: &str = "fullName";
 /// Parts of the full name: fields of their own only where a form has them.
 pub(super) const FIRST_NAME: &str = "firstName";
 pub(super) const LAST_NAME: &str = "lastName";
+/// The first groups of words for choices are the marital states: by them the column is known where there is no form.
+const MARITAL_STATES: usize = 4;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Display, Serialize)]
 #[serde(untagged)]
@@ -163,7 +165,9 @@ pub(super) fn goals(
         of_table.partition(|goal| !matches!(goal.target, Target::Field(_)));
     let fields = relevant.iter().flat_map(|form| &form.fields);
     let of_table = of_table.into_iter().filter(|_| !has_form);
-    for goal in fields.map(Goal::of_field).chain(of_table) {
+    let target = |field: &FormField| Target::Field(field.key.clone());
+    let of_fields = fields.map(|it| Goal::new(target(it), concept_of(it), Some(it)));
+    for goal in of_fields.chain(of_table) {
         if !goals.iter().any(|known| known.target == goal.target) {
             goals.push(goal);
         }
@@ -193,14 +197,6 @@ impl Goal {
         let target = role.unwrap_or_else(|| Target::Field(key.to_owned()));
         let is_part = matches!(key, FIRST_NAME | LAST_NAME);
         (!is_part).then(|| Goal::new(target, Some(concept), None))
-    }
-
-    fn of_field(field: &FormField) -> Goal {
-        Goal::new(
-            Target::Field(field.key.clone()),
-            concept_of(field),
-            Some(field),
-        )
     }
 
     fn new(target: Target, concept: Option<&'static Concept>, field: Option<&FormField>) -> Goal {
@@ -283,7 +279,8 @@ impl Goal {
                 (share, 0.3, 0.6, is_telling)
             }
             _ if self.is_about("maritalStatus") => {
-                let share = profile.marital_states();
+                let is_state = |at: usize| at < MARITAL_STATES;
+                let share = profile.share_of_distinct(|it| group_of(it).is_some_and(is_state));
                 (share, 0.3, 0.6, share >= 0.9)
             }
             (_, FieldType::Phone) => (profile.phone, 0.5, 0.8, profile.plain_phone >= 0.8),

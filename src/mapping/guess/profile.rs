@@ -4,16 +4,14 @@ use indexmap::IndexSet;
 
 use crate::mapping::names::{fold, fold_value};
 use crate::mapping::value::{
-    self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, Reading, group_of,
+    self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
 };
-use crate::model::{Cell, Fault, mask, mask_date};
+use crate::model::{Cell, mask, mask_date};
 
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
 /// A list as long as this is shown whole.
 const MOST_SHOWN: usize = 6;
-/// The first groups of words in [`WORDS`] are the marital states.
-const MARITAL_STATES: usize = 4;
 
 /// What a column's values are: shares of them, each from 0 to 1, and what else is seen of them.
 #[derive(Debug, Clone, Default)]
@@ -147,17 +145,11 @@ impl Profile {
         self.has_open_dates() && self.form_by(DateOrder::DayMonth).is_some()
     }
 
-    /// The share of different values that are marital states: by them the column is known where there is no form.
-    pub fn marital_states(&self) -> f64 {
-        self.share_of_distinct(|value| group_of(value).is_some_and(|at| at < MARITAL_STATES))
-    }
-
     /// The share of different values that are words of some list of choices.
     pub fn known_choices(&self) -> f64 {
         self.share_of_distinct(|value| group_of(value).is_some())
     }
 
-    /// Of different values.
     pub fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
         let so = self.distinct.iter().filter(|value| is_so(value)).count();
         share(so, self.distinct.len())
@@ -206,15 +198,15 @@ fn says_nothing(cell: &Cell) -> bool {
     cell.is_empty() || matches!(cell, Cell::Merged { .. }) || value::says_nothing(cell)
 }
 
-/// Whether a cell holds such a value. A date that may be a day off is one: the check tells.
 fn reads(kind: &Kind, cell: &Cell) -> bool {
-    is_read(&kind.read(cell))
+    reads_by(None, kind, cell)
 }
 
-fn is_read(read: &Result<Option<Reading<'_>>, Fault>) -> bool {
-    match read {
+/// Whether a cell holds such a value. A date that may be a day off is one: the check tells.
+fn reads_by(proved: Option<Convention>, kind: &Kind, cell: &Cell) -> bool {
+    match kind.read_by(proved, cell) {
         Ok(value) => value.is_some(),
-        Err(fault) => *fault == Fault::of("date_shifted", &[]),
+        Err(fault) => fault.name == "date_shifted",
     }
 }
 
@@ -241,10 +233,9 @@ fn is_date(cell: &Cell) -> bool {
     let mut orders = [DateOrder::DayMonth, DateOrder::MonthDay].into_iter();
     match cell {
         Cell::Date(_) => true,
-        Cell::Text(_) => orders.any(|order| {
-            let order = Some(Convention::Dates(order));
-            is_read(&date(None).read_by(order, cell))
-        }),
+        Cell::Text(_) => {
+            orders.any(|order| reads_by(Some(Convention::Dates(order)), &date(None), cell))
+        }
         // A number cell can be read as a date's serial number, which proves nothing.
         _ => false,
     }

@@ -19,7 +19,6 @@ use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
 const ALIKE: f64 = 0.015;
 /// What a header that is the key itself ranks.
 const BY_KEY: f64 = 2.0;
-/// Candidates that are offered.
 const MOST_CANDIDATES: usize = 3;
 
 /// Places in a name.

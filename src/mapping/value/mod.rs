@@ -257,11 +257,6 @@ impl Kind {
         }
     }
 
-    /// Whether only the other values of its column tell how it is read, and whether it can be.
-    pub fn is_open(&self) -> bool {
-        matches!(self, Kind::Date { .. } | Kind::Number { .. })
-    }
-
     /// The convention that a cell can only be read by.
     pub fn proof(&self, cell: &Cell) -> Option<Convention> {
         let Cell::Text(raw) = cell else { return None };

@@ -29,17 +29,8 @@ pub struct Behaviour {
     status: Option<u16>,
     headers: HashMap<String, String>,
     body: Option<String>,
-    size: Size,
+    is_huge: bool,
     delivery: Delivery,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Size {
-    #[default]
-    Whole,
-    Half,
-    Huge,
 }
 
 impl Behaviour {
@@ -54,10 +45,8 @@ impl Behaviour {
             }
             Some(body) => Answer::text(status, JSON, body.to_owned()),
         };
-        match self.size {
-            Size::Whole => {}
-            Size::Half => answer.body.truncate(answer.body.len() / 2),
-            Size::Huge => answer.body.resize(answer.body.len() + HUGE_BYTES, b' '),
+        if self.is_huge {
+            answer.body.resize(HUGE_BYTES, b' ');
         }
         let headers = self.headers.iter();
         answer
@@ -74,9 +63,6 @@ impl Behaviour {
     }
 }
 
-/// A behaviour that a request meets.
-pub(super) type Fault = &'static Behaviour;
-
 /// Which requests a fault is drawn for, once they were found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Target {
@@ -91,7 +77,7 @@ pub(super) enum Target {
 /// A bare name speaks of invitations; `login_` and `refresh_` before it, of those.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faults {
-    rates: Vec<(Target, Fault, f64)>,
+    rates: Vec<(Target, &'static Behaviour, f64)>,
     pub random: fastrand::Rng,
     met_once: HashSet<String>,
 }
@@ -118,7 +104,7 @@ impl FromStr for Faults {
     }
 }
 
-fn rate(entry: &str) -> Option<(Target, Fault, f64)> {
+fn rate(entry: &str) -> Option<(Target, &'static Behaviour, f64)> {
     let (name, rate) = entry.split_once('=')?;
     let (target, name) = match name.trim().split_once('_') {
         Some(("login", name)) => (Target::Login, name),
@@ -132,12 +118,12 @@ fn rate(entry: &str) -> Option<(Target, Fault, f64)> {
 
 impl Faults {
     /// What a valid request meets instead of an ordinary answer: its recipient's magic, else a random fault.
-    pub(super) fn of(&mut self, target: Target, phone: Option<&str>) -> Option<Fault> {
+    pub(super) fn of(&mut self, target: Target, phone: Option<&str>) -> Option<&'static Behaviour> {
         let magic = phone.and_then(|phone| self.of_recipient(phone));
         magic.or_else(|| self.draw(target))
     }
 
-    fn of_recipient(&mut self, phone: &str) -> Option<Fault> {
+    fn of_recipient(&mut self, phone: &str) -> Option<&'static Behaviour> {
         let is_here = |phones: &[String]| phones.iter().any(|magic| magic == phone);
         let magic = |one: &&Behaviour| is_here(&one.always) || is_here(&one.once);
         let behaviour = BEHAVIOURS.iter().find(magic)?;
@@ -145,7 +131,7 @@ impl Faults {
         meets.then_some(behaviour)
     }
 
-    fn draw(&mut self, target: Target) -> Option<Fault> {
+    fn draw(&mut self, target: Target) -> Option<&'static Behaviour> {
         let rates = self.rates.iter().filter(|(of, ..)| *of == target);
         let mut rates = rates.peekable();
         rates.peek()?;

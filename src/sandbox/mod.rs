@@ -58,7 +58,6 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts serving on loopback.
     pub async fn start(options: SandboxOptions) -> Result<Sandbox, Error> {
         let port = options.port;
         let cannot_listen = |error: std::io::Error| Error::of("sandbox_port", &[&port, &error]);

@@ -35,6 +35,8 @@ const TYPE_FIELDS: &str = "/api/BusinessRequest/GetBusinessRequestTypeTemplateFi
 const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// A refresh token outlives its access token by this factor, as 604800 s do 86400 s in the vendor's documentation.
 const REFRESH_LIVES: u32 = 7;
+/// No token lives longer, whatever is asked for: the clock ends somewhere.
+const LIFE_MAX: Duration = Duration::from_hours(24 * 365);
 /// What becomes of customers, one after the other, and of every ninth as of the first.
 const FATES: [&str; 3] = ["Customer signed", "Not started", "Approved"];
 
@@ -53,7 +55,7 @@ pub struct SandboxOptions {
     /// Requests allowed in any minute; 0 is no limit
     #[arg(long, value_name = "N", default_value_t = 60)]
     per_minute: usize,
-    /// How long an admin token lives; a refresh token seven times as long
+    /// How long an admin token lives, at most a year; a refresh token seven times as long
     #[arg(long, value_name = "TIME", default_value = "24h")]
     token_life: SignedDuration,
     /// Write every request and what became of it to this file (JSONL), phones and tokens in full
@@ -328,8 +330,8 @@ impl Vendor {
 
     /// Of an access token, and of a refresh token.
     fn lives(&self) -> [Duration; 2] {
-        let life = self.options.token_life.unsigned_abs();
-        [life, life.saturating_mul(REFRESH_LIVES)]
+        let life = self.options.token_life.unsigned_abs().min(LIFE_MAX);
+        [life, life * REFRESH_LIVES]
     }
 
     /// An access token and a refresh token, in place of the refresh token that is used up by it.
@@ -419,7 +421,8 @@ mod tests {
 
     #[test]
     fn an_invitation_is_judged_strictly() {
-        let mut vendor = Vendor::new(SandboxOptions::parse_from(["sandbox"])).unwrap();
+        let long_lived = ["sandbox", "--token-life=9000000000000000000s"];
+        let mut vendor = Vendor::new(SandboxOptions::parse_from(long_lived)).unwrap();
         let headers = [
             ("ApiKey", API_KEY.to_owned()),
             ("Content-Type", "application/json; charset=utf-8".to_owned()),

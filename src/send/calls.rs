@@ -9,7 +9,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::ledger::Closing;
 use crate::model::{ContractTypeId, Failure, Refusal, Stop, Timestamp, Why};
-use crate::vlens::{AccessToken, AdminToken, ContractTypeEntry};
+use crate::vlens::{AccessToken, AdminToken};
 
 /// Where copies of forms are looked for.
 const ANY_FORM: &str = "contract-types/ID.json";
@@ -27,7 +27,7 @@ impl Api {
         Ok(token.as_ref().and_then(|token| token.server_date))
     }
 
-    pub async fn contract_types(&self) -> Result<Vec<ContractTypeEntry>, Error> {
+    pub async fn contract_types(&self) -> Result<Vec<(ContractTypeId, String)>, Error> {
         let ask = async |bearer: AccessToken| self.client.contract_types(&bearer).await;
         let types = self.read(ask).await;
         types.map_err(|unsent| self.explain(unsent, ANY_FORM))

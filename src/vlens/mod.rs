@@ -62,12 +62,6 @@ pub struct AdminToken {
     pub server_date: Option<Timestamp>,
 }
 
-pub struct ContractTypeEntry {
-    pub id: ContractTypeId,
-    /// Empty when the answer gave none.
-    pub name: String,
-}
-
 impl Client {
     /// Checks what cannot be sent (a line break in the API key, say) and prepares everything that requests share. `timeout` is for a
     /// whole exchange, from connecting to the answer's last byte, dripping answers too; as many connections are kept as requests may be
@@ -131,10 +125,11 @@ impl Client {
         self.ask(request, body, read).await
     }
 
+    /// With their names, which are empty where the answer gives none.
     pub async fn contract_types(
         &self,
         bearer: &AccessToken,
-    ) -> Result<Vec<ContractTypeEntry>, Failure> {
+    ) -> Result<Vec<(ContractTypeId, String)>, Failure> {
         let request = self.request("BusinessRequest/GetAllRequestTypes", Some(bearer));
         let read = |answer: &RawAnswer| read_contract_types(&answer.read()?.into_data());
         self.ask(request, None, read).await
@@ -208,15 +203,13 @@ fn texts_in(body: Value) -> Vec<String> {
 }
 
 /// The contract types in the data of `GetAllRequestTypes`.
-fn read_contract_types(data: &Value) -> Result<Vec<ContractTypeEntry>, Failure> {
+fn read_contract_types(data: &Value) -> Result<Vec<(ContractTypeId, String)>, Failure> {
     let entries = data
         .as_array()
         .ok_or_else(|| unreadable("the answer holds no list of contract types"))?;
     let entry = |value: &Value| {
-        Some(ContractTypeEntry {
-            id: ContractTypeId(as_integer(&value["id"])?),
-            name: plain(value["name"].as_str().unwrap_or_default()),
-        })
+        let id = ContractTypeId(as_integer(&value["id"])?);
+        Some((id, plain(value["name"].as_str().unwrap_or_default())))
     };
     // An entry without a number cannot be asked for, so it is of no use to anyone.
     Ok(entries.iter().filter_map(entry).collect())
@@ -305,7 +298,7 @@ mod tests {
             {"name": "no number"}
         ]);
         let types = read_contract_types(&data).expect("a list");
-        let shown: Vec<_> = types.iter().map(|t| (t.id.0, t.name.as_str())).collect();
+        let shown: Vec<_> = types.iter().map(|(id, name)| (id.0, &**name)).collect();
         assert_eq!(shown, [(414, "Personal loan"), (415, "قرض"), (416, "")]);
         assert!(read_contract_types(&json!({"items": []})).is_err());
     }

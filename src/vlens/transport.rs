@@ -193,8 +193,8 @@ pub(super) async fn exchange(
     });
     let deadline = Instant::now() + timeout;
     let executed = timeout_at(deadline, http.execute(request)).await;
-    // Asked for first: from here on nothing leaves any more.
-    let has_left = gate.map(|gate| has_left(&gate));
+    // Asked for first: the request is given up, and what has not left by now never will.
+    let has_left = gate.map(|gate| *gate.get_or_init(|| false));
     let seconds = timeout.as_secs_f32();
     let (why, message) = match executed {
         Ok(Ok(response)) => return Ok(receive(response, deadline, max_bytes).await),
@@ -336,11 +336,6 @@ impl GatedBody {
     }
 }
 
-/// Gives a request up. True when its body has left; if not, no byte of it ever will.
-fn has_left(gate: &OnceLock<bool>) -> bool {
-    *gate.get_or_init(|| false)
-}
-
 impl http_body::Body for GatedBody {
     type Data = Bytes;
     type Error = io::Error;
@@ -419,13 +414,16 @@ mod tests {
         let mut body = GatedBody::new(Bytes::from_static(b"{}"), None);
         assert_eq!(body.size_hint().exact(), Some(2));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Ok(_)))));
-        assert!(has_left(&body.has_left));
+        assert!(*body.has_left.get_or_init(|| false));
         assert!(matches!(poll(&mut body), Poll::Ready(None)));
         assert!(body.is_end_stream());
 
         let mut body = GatedBody::new(Bytes::from_static(b"{}"), None);
-        assert!(!has_left(&body.has_left));
+        assert!(!*body.has_left.get_or_init(|| false));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))));
-        assert!(!has_left(&body.has_left), "given up stays given up");
+        assert!(
+            !*body.has_left.get_or_init(|| false),
+            "given up stays given up"
+        );
     }
 }

@@ -31,9 +31,9 @@ pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> En
 
 async fn list(api: &Api, settings: &Settings) -> Ended {
     let entries = api.contract_types().await?;
-    let lines = entries.into_iter().map(|entry| {
-        let form_pulled_at = pulled_at(&settings.form_path(entry.id));
-        json!({ "id": entry.id, "name": entry.name, "form_pulled_at": form_pulled_at })
+    let lines = entries.into_iter().map(|(id, name)| {
+        let form_pulled_at = pulled_at(&settings.form_path(id));
+        json!({ "id": id, "name": name, "form_pulled_at": form_pulled_at })
     });
     let document = json!({ "contract_types": lines.collect::<Vec<_>>() });
     let output = settings.output;

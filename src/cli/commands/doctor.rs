@@ -338,7 +338,7 @@ async fn contract_types(api: &Api, settings: &Settings) -> Finding {
         Ok(entries) => entries,
         Err(error) => return said(Level::Warning, error),
     };
-    let is_listed = |id: &ContractTypeId| entries.iter().any(|entry| entry.id == *id);
+    let is_listed = |id: &ContractTypeId| entries.iter().any(|(listed, _)| listed == id);
     let mut unknown = settings.config.contract_types();
     unknown.retain(|id| !is_listed(id));
     let unknown: Vec<String> = unknown.iter().map(ToString::to_string).collect();

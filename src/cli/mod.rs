@@ -10,13 +10,12 @@ mod system;
 mod values;
 mod watch;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::error::{Ended, Error, Kind};
-use args::{Cli, Command, Global};
+use args::{Cli, Command};
 use output::{Output, wrong_usage};
 use settings::Settings;
 use watch::Metrics;
@@ -51,18 +50,14 @@ fn run(cli: Cli) -> Ended {
         Metrics::refuse_place(path)?;
     }
     let ended = system::caught(|| commands::execute(cli));
-    // The file of one that is busy is the other process's, which is at work.
+    // A run that could not even begin must not leave the metrics of the last good one as if nothing had happened. The file of one that
+    // is busy is the other process's, which is at work.
     if let (Err(Error { kind, .. }), Some(path)) = (&ended, metrics_file)
         && *kind != Kind::Busy
     {
-        note_in_metrics(*kind, &path, &global, sheet.as_deref());
+        let settings = Settings::find(&global, sheet.as_deref()).ok();
+        let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
+        Metrics::open(&path, tenant.as_deref()).write(None, Some(kind.exit_code()));
     }
     ended
-}
-
-/// A run that could not even begin must not leave the metrics of the last good one as if nothing had happened.
-fn note_in_metrics(kind: Kind, path: &Path, global: &Global, sheet: Option<&Path>) {
-    let settings = Settings::find(global, sheet).ok();
-    let tenant = settings.and_then(|settings| settings.tenancy_name().ok()?);
-    Metrics::open(path, tenant.as_deref()).write(None, Some(kind.exit_code()));
 }

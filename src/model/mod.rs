@@ -1,6 +1,6 @@
 //! The words that everyone speaks: row, problem, invitation, outcome, run, secret.
 //!
-//! It knows no files, sockets, SQL, clock, environment or terminal; every other module imports it, and it imports none of them.
+//! It knows no files, sockets, SQL, clock, environment or terminal; every other module imports it, and of them it imports `error` alone.
 
 mod invitation;
 mod outcome;

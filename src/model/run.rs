@@ -174,11 +174,6 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub fn total(&self) -> u64 {
-        let done = self.created + self.already_created + self.duplicate;
-        done + self.needing_a_person() + self.pending
-    }
-
     pub fn needing_a_person(&self) -> u64 {
         self.invalid + self.rejected + self.failed + self.uncertain
     }
@@ -316,8 +311,8 @@ pub struct AttemptRecord {
     pub sent_at: Timestamp,
     /// When its answer was recorded; none while it is on its way.
     pub answered_at: Option<Timestamp>,
-    /// A stable word: `created`, `rejected`, `throttled`, `unavailable`, `unreachable`, `unauthorized`, `refused`,
-    /// `uncertain`, `on_its_way`, `settled_created`, `settled_not_created`, `retried`.
+    /// A stable word: `created`, `rejected`, `throttled`, `unavailable`, `unreachable`, `unprocessed`, `unauthorized`, `refused`,
+    /// `uncertain`, `on_its_way`, `settled_created`, `settled_not_created`, `retried`, `elsewhere`, `assumed_sent`.
     pub event: String,
     /// The vendor's error code, the uncertainty's word, or the person's user name.
     pub code: Option<String>,

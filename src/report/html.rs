@@ -68,7 +68,7 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
     environment.get_template("page.html")?.render(context! {
         w => Serde(language.words()),
         s => Serde(&data.summary),
-        total => counts.total().max(1),
+        total => data.summary.rows.max(1),
         needing => counts.needing_a_person(),
         made_at => data.made_at.to_string(),
         zone => zone_name(&data.zone, data.made_at),

@@ -18,7 +18,6 @@ use crate::model::{Failure, Secret, Status, Stop, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
-/// What the login takes.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     /// User name or e-mail address.
@@ -151,7 +150,6 @@ impl Drop for Slot<'_> {
     }
 }
 
-/// A request that is recorded.
 pub(super) struct Intent<'a> {
     slot: Slot<'a>,
     /// What the register knows it by, where the ledger keeps whether it was told.

@@ -1,7 +1,9 @@
 //! One connection to the register's database, made again whenever it is lost; one statement with its answer, and what goes wrong with it
 //! told to a person.
 
+use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -216,7 +218,11 @@ impl Connection {
             while let Some(inner) = cause.source() {
                 cause = inner;
             }
-            return self.away(without_link(&cause.to_string()));
+            let cause = cause.to_string();
+            if cause == "server does not support TLS" {
+                return Error::of("register_without_tls", &[&self.name()]);
+            }
+            return self.away(without_link(&cause));
         };
         let words = fault.message();
         match fault.code().code().get(..2) {
@@ -252,19 +258,25 @@ fn is_away<T>(answer: &Result<T>) -> bool {
 fn config(place: &Place) -> Result<Config> {
     // What libpq calls so is what is always done here.
     let url = place.url.replace("sslmode=verify-full", "sslmode=require");
+    let invalid = |cause: &str| Error::of("register_address_invalid", &[&cause]);
     let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
         // The text is not shown: it may hold a password.
         let cause = std::error::Error::source(&error).map_or_else(String::new, ToString::to_string);
-        Error::of("register_address_invalid", &[&cause])
+        invalid(&cause)
     })?;
+    let is_none = |host: &Host| matches!(host, Host::Tcp(name) if name.is_empty());
+    if config.get_hosts().iter().all(is_none) {
+        return Err(invalid("it names no host"));
+    }
     if let Some(password) = &place.password {
         config.password(password.expose());
     }
+    // Where there is an address as well, the host is no more than a name.
     let is_near = config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => is_loopback(name),
         #[cfg(unix)]
         Host::Unix(_) => true,
-    });
+    }) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     config.ssl_mode(match config.get_ssl_mode() {
         SslMode::Disable | SslMode::Prefer if is_near => SslMode::Disable,
         _ => SslMode::Require,
@@ -310,15 +322,17 @@ impl Tls {
 impl MakeTlsConnect<Socket> for Tls {
     type Stream = Pin<Stream>;
     type TlsConnect = Connect;
-    type Error = rustls::pki_types::InvalidDnsNameError;
+    type Error = Infallible;
 
-    fn make_tls_connect(&mut self, host: &str) -> Result<Connect, Self::Error> {
-        let host = ServerName::try_from(host)?.to_owned();
-        Ok(Connect(TlsConnector::from(Arc::clone(&self.0)), host))
+    /// Asked for where no TLS is spoken as well: a socket has no name.
+    fn make_tls_connect(&mut self, host: &str) -> Result<Connect, Infallible> {
+        let host = ServerName::try_from(host).map(|host| host.to_owned());
+        let tls = TlsConnector::from(Arc::clone(&self.0));
+        Ok(Connect(tls, host.map_err(io::Error::other)))
     }
 }
 
-struct Connect(TlsConnector, ServerName<'static>);
+struct Connect(TlsConnector, io::Result<ServerName<'static>>);
 
 impl TlsConnect<Socket> for Connect {
     type Stream = Pin<Stream>;
@@ -327,7 +341,7 @@ impl TlsConnect<Socket> for Connect {
 
     fn connect(self, socket: Socket) -> Self::Future {
         Box::pin(async move {
-            let stream = self.0.connect(self.1, socket).await?;
+            let stream = self.0.connect(self.1?, socket).await?;
             Ok(Pin::new(Stream(stream)))
         })
     }
@@ -353,5 +367,27 @@ impl DerefMut for Stream {
 impl TlsStream for Pin<Stream> {
     fn channel_binding(&self) -> ChannelBinding {
         ChannelBinding::none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_goes_out_in_clear_but_to_this_computer() {
+        for (address, mode) in [
+            ("localhost/x", SslMode::Disable),
+            ("localhost/x?hostaddr=192.0.2.2", SslMode::Require),
+            ("192.0.2.2/x?sslmode=disable", SslMode::Require),
+        ] {
+            let place = Place {
+                url: format!("postgres://{address}"),
+                password: None,
+                authorities: Vec::new(),
+                patience: None,
+            };
+            assert_eq!(config(&place).unwrap().get_ssl_mode(), mode, "{address}");
+        }
     }
 }

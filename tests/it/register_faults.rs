@@ -422,14 +422,18 @@ fn the_servers_certificate_is_verified_and_a_role_without_rights_is_told() {
     let Some(team) = Team::fast() else { return };
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     team.world.file("ca.pem", made.cert.pem());
-    team.postgres
-        .speak_tls(&made.cert.pem(), &made.signing_key.serialize_pem());
     let port = team.postgres.port();
     let status = |host: &str, mode: &str| {
         let url = format!("postgres://clerk@{host}:{port}/postgres?sslmode={mode}");
         let status = team.line("mona", "register status");
         status.env("VLENS_REGISTER", url)
     };
+    status(&team.postgres.socket(), "prefer").ends(0);
+    let in_clear = status("127.0.0.1", "require").ends(5);
+    in_clear.complains_of("speaks no TLS");
+    status("", "require").ends(5).complains_of("names no host");
+    team.postgres
+        .speak_tls(&made.cert.pem(), &made.signing_key.serialize_pem());
     let by_name = || status("localhost", "verify-full");
     by_name().env("VLENS_CA_FILE", "ca.pem").ends(0);
     by_name().ends(4).complains_of("certificate");

@@ -98,6 +98,11 @@ impl Postgres {
         format!("postgres://{user}@127.0.0.1:{port}/postgres")
     }
 
+    /// The folder of its socket, as an address names it.
+    pub fn socket(&self) -> String {
+        self.folder.path().to_string_lossy().replace('/', "%2F")
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

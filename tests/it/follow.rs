@@ -105,6 +105,7 @@ fn the_reminder_list_has_each_customer_of_every_sheet_once() {
     world
         .ran("follow portal.csv", 0)
         .shows("Those who have not signed");
+    world.ran("export --not-signed --output march.csv", 2);
     let list = |line: &str| {
         let list = world.ran(&format!("export --not-signed --format csv{line}"), 0);
         let rows = list.stdout.trim_start_matches('\u{feff}').lines();

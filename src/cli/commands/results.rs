@@ -31,7 +31,8 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
         _ => (format!("Results of run {run} are"), vec![(run, None)]),
     };
     let told = format!("{what} in {}.", path.display());
-    put(&opened, run, path, &told, |out| {
+    let all = runs.iter().map(|(run, _)| *run);
+    put(&opened, all.chain([run]), path, &told, |out| {
         let rows = write_results(args, &opened, &runs, format, out)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "rows": rows }))
     })
@@ -45,16 +46,16 @@ pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
     let language = args.lang.or_of(&opened.reader.columns(run)?);
     let path = &args.output;
     let told = format!("The report on run {run} is in {}.", path.display());
-    put(&opened, run, path, &told, |out| {
+    put(&opened, [run], path, &told, |out| {
         write_html(out, &data, language)?;
         Ok(json!({ "run": run, "output": path.to_string_lossy(), "counts": data.summary.counts }))
     })
 }
 
-/// Puts a result where the command line says: on standard output, or into a file, of which is told then.
+/// Puts a result of these runs where the command line says: on standard output, or into a file, of which is told then.
 fn put(
     opened: &Opened<'_>,
-    run: RunId,
+    runs: impl IntoIterator<Item = RunId>,
     path: &Path,
     told: &str,
     write: impl FnOnce(&mut dyn Write) -> Result<Value>,
@@ -63,7 +64,9 @@ fn put(
     if path == Path::new("-") {
         return settings.output.print_file(|out| write(out).map(drop));
     }
-    settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
+    for run in runs {
+        settings.refuse_output(path, Path::new(&opened.further(run)?.file))?;
+    }
     // There may be corrections in it. One that is not ours is for whoever names it.
     if is_untouched(path) == Some(false) {
         return Err(Error::of("output_changed", &[&path.display()]));

@@ -16,6 +16,8 @@ use crate::model::Fault;
 
 /// The date that shows what a form looks like: no two of its numbers are alike.
 const SAMPLE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 25, 36, 0);
+const ANOTHER_HOUR: civil::DateTime = civil::datetime(1990, 12, 31, 9, 25, 36, 0);
+const ANOTHER_MINUTE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 52, 36, 0);
 const TIME_FORMS: [&str; 5] = [
     "%H:%M",
     "%H:%M:%S",
@@ -177,11 +179,16 @@ fn check_year(year: i16) -> Result<(), Fault> {
 
 /// Whether dates can be written in this form; else what is wrong with it.
 pub fn check_date_format(form: &str) -> Result<(), String> {
-    let wrong = match strtime::format(form, SAMPLE) {
+    let written = |at| strtime::format(form, at);
+    let is_told = |other| written(other).ok() != written(SAMPLE).ok();
+    let wrong = match written(SAMPLE) {
         _ if !form.contains('%') => {
             "has no part that begins with %; write it as in %d/%m/%Y".to_owned()
         }
         Ok(text) if text.trim().is_empty() => "writes nothing of a date".to_owned(),
+        Ok(_) if is_told(ANOTHER_MINUTE) && !is_told(ANOTHER_HOUR) => {
+            "writes minutes (%M) without hours; a month is %m".to_owned()
+        }
         Ok(_) => return Ok(()),
         Err(error) => format!("is not a date format: {error}"),
     };

@@ -8,8 +8,9 @@ use super::files::{folder_of, read_text};
 use super::settings::{DEFAULT_BASE_URL, Own, Settings};
 use super::system::{path_variable, variable};
 use crate::error::{Error, Result};
+use crate::mapping::Config;
 use crate::mapping::names::visible;
-use crate::model::Secret;
+use crate::model::{Binding, Secret};
 use crate::register::Place;
 use crate::send::Credentials;
 use crate::vlens::BaseUrl;
@@ -66,7 +67,7 @@ impl Settings {
         Ok(Account {
             api_key: api_key
                 .filter(|_| unset.is_empty())
-                .ok_or_else(|| missing(&unset))?,
+                .ok_or_else(|| self.missing(&unset))?,
             tenancy_name: tenancy_name.unwrap_or_default(),
             credentials: login.map(|(username, password)| Credentials { username, password }),
         })
@@ -115,13 +116,46 @@ impl Settings {
         let Some(own) = &self.own else {
             return Ok(None);
         };
-        let api = &own.0.api;
-        let kept_for = api.base_url.as_deref().unwrap_or(DEFAULT_BASE_URL);
-        let is_here = BaseUrl::parse(kept_for, true)? == self.base_url(true)?;
-        let named = self.config.api.tenancy_name.as_deref().cloned();
-        let tenant = variable(&Part::Tenant.to_string())?.or(named);
-        let is_meant = tenant.is_none() || tenant.as_ref() == api.tenancy_name.as_deref();
-        Ok(Some(own).filter(|_| is_here && is_meant))
+        let [kept, meant] = self.kept_and_meant(&own.0)?;
+        Ok(Some(own).filter(|_| kept == meant))
+    }
+
+    /// For whom the user's own config holds an account, and who is meant.
+    fn kept_and_meant(&self, own: &Config) -> Result<[Binding; 2]> {
+        let kept_at = own.api.base_url.as_deref();
+        let kept_at = BaseUrl::parse(kept_at.map_or(DEFAULT_BASE_URL, |url| url), true)?;
+        let name = |config: &Config| config.api.tenancy_name.as_deref().cloned();
+        let kept = name(own).unwrap_or_default();
+        let meant = variable(&Part::Tenant.to_string())?.or_else(|| name(&self.config));
+        let meant = meant.unwrap_or_else(|| kept.clone());
+        let at = |url: &BaseUrl, name: &str| Binding {
+            base_url: url.as_str().to_owned(),
+            tenancy_name: visible(name),
+        };
+        Ok([at(&kept_at, &kept), at(&self.base_url(true)?, &meant)])
+    }
+
+    /// That an account is kept, and for whom, where that is not who is meant.
+    pub fn kept_for_another(&self) -> Option<String> {
+        let (own, path) = self.own.as_ref()?;
+        own.api.api_key_file.as_ref()?;
+        let [kept, meant] = self.kept_and_meant(own).ok()?;
+        let path = path.display();
+        let said = || format!("the account kept in {path} is for {kept}, and not for {meant}");
+        (kept != meant).then(said)
+    }
+
+    /// These parts are not there; `--sandbox` needs none of them.
+    pub fn missing(&self, parts: &[Part]) -> Error {
+        let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
+        let names = match names.split_last() {
+            Some((last, before @ [_, ..])) => format!("{} and {last} are", before.join(", ")),
+            _ => format!("{} is", names.concat()),
+        };
+        match self.kept_for_another() {
+            None => Error::of("credentials_missing", &[&names]),
+            Some(why) => Error::of("credentials_missing.kept", &[&names, &why]),
+        }
     }
 
     /// Without the marks that a page in Arabic leaves at a name that is copied from it.
@@ -180,14 +214,4 @@ pub fn read_secret(path: &Path, named: &str) -> Result<Secret> {
         "" => Err(Error::of("secret_file_empty", &[&named])),
         secret => Ok(Secret::new(secret)),
     }
-}
-
-/// These parts are not there; `--sandbox` needs none of them.
-pub fn missing(parts: &[Part]) -> Error {
-    let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
-    let names = match names.split_last() {
-        Some((last, before @ [_, ..])) => format!("{} and {last} are", before.join(", ")),
-        _ => format!("{} is", names.concat()),
-    };
-    Error::of("credentials_missing", &[&names])
 }

@@ -1,6 +1,7 @@
 //! The settings as meant: flag, then environment, then `vlens-batch.toml`, then the user's own config, then default. And what a command
 //! that comes after must be given to mean the same file, reading, config and ledger.
 
+use std::io::ErrorKind;
 use std::num::NonZeroU32;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -59,17 +60,16 @@ impl Settings {
         let file_folder = file.map_or(Path::new("."), folder_of).to_owned();
         let usual = [&*file_folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
         let of_sheet = file.into_iter().flat_map(configs_of_sheet);
-        let mut known = of_sheet.chain(usual.clone());
         let named = global.config.clone();
-        let config_path = named.or_else(|| known.find(|path| path.exists()));
-        let own = own_config().filter(|path| path.exists());
+        let found = first_there(of_sheet.chain(usual));
+        let config_path = named.map_or(found, |named| Ok(Some(named)))?;
+        let own = first_there(own_config())?;
         let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
         let own = own.transpose()?;
         let under = own.as_ref().map(|(config, _)| config);
         let config = if let Some(path) = &config_path {
             read_config(path, under)?
         } else {
-            usual.iter().try_for_each(|path| refuse_misnamed(path))?;
             Config::parse_over("", CONFIG_NAME, under)?
         };
         Ok(Settings {
@@ -343,6 +343,25 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
         Some(stem.rsplit_once('.')?.0.to_owned())
     })
     .map(move |stem| tidy(folder.join(format!("{stem}.{CONFIG_NAME}"))))
+}
+
+/// The config that holds of those that may be there.
+fn first_there(configs: impl IntoIterator<Item = PathBuf>) -> Result<Option<PathBuf>> {
+    for path in configs {
+        if is_there(&path) {
+            return Ok(Some(path));
+        }
+        refuse_misnamed(&path)?;
+    }
+    Ok(None)
+}
+
+/// Also what cannot be looked at, such as a link to a share that is away: another config in its place would mean other columns, and none
+/// a team that is not asked.
+pub fn is_there(path: &Path) -> bool {
+    use ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    let looked = path.symlink_metadata().map_err(|error| error.kind());
+    !matches!(looked, Err(NotFound | NotADirectory | InvalidFilename))
 }
 
 /// Refuses to pass over what would be the config, but for an ending. Editors on Windows add it, and their file lists do not show it.

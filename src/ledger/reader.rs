@@ -95,10 +95,8 @@ impl Reader {
         if self.binding == *wanted {
             return Ok(());
         }
-        let said = |of: &Binding| format!("tenant {} at {}", of.tenancy_name, of.base_url);
-        let (path, bound, wanted) = (self.path().display(), said(&self.binding), said(wanted));
-        let elsewhere = Error::of("ledger_bound_elsewhere", &[&path, &bound, &wanted]);
-        Err(elsewhere)
+        let (path, bound) = (self.path().display(), &self.binding);
+        Err(Error::of("ledger_bound_elsewhere", &[&path, bound, wanted]))
     }
 
     /// Its true path, the same for all spellings.

@@ -67,6 +67,12 @@ pub struct Binding {
     pub tenancy_name: String,
 }
 
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tenant {} at {}", self.tenancy_name, self.base_url)
+    }
+}
+
 /// The number of a run in its ledger, counted from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -73,13 +73,17 @@ fn no_file_beside_a_sheet_has_the_account_sent_elsewhere() {
         world.config(&format!("[api]\n{api}\n"));
         let run = bare(&world, "run customers.csv --json").ends(5);
         run.fails_with("credentials_missing");
+        run.complains_of("is for tenant sandbox at");
+        bare(&world, "account --show")
+            .ends(0)
+            .shows("is for tenant");
     }
     assert_eq!(world.server_log().len(), logins);
     // What the config leaves open is the user's: here, the limits.
     let own = world.path(".config/vlens-batch/config.toml");
     let text = world.read(&own);
     world.file(&own, format!("{text}\n[limits]\nper_minute = 1\n"));
-    world.config("[contract]\ntypes = [414]\n");
+    world.config("[api]\ntenancy_name = \"sandbox\u{200f}\"\n");
     let run = bare(&world, "run customers.csv --max-duration 1s --json");
     assert_eq!(
         run.ends(4).json()["stopped"],

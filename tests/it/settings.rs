@@ -277,12 +277,24 @@ fn config_and_secrets_are_read_with_a_byte_order_mark_and_in_utf_16() {
 }
 
 #[test]
-fn a_config_with_one_ending_too_many_is_noticed() {
+fn a_config_with_one_ending_too_many_or_that_cannot_be_looked_at_is_not_passed_over() {
     let world = World::with_customers(1);
+    let rename = "Rename it to vlens-batch.toml.";
     world.file("vlens-batch.toml.txt", "");
-    for more in ["", " --config vlens-batch.toml"] {
-        let run = world.ran(&format!("run customers.csv{more}"), 5);
-        run.complains_of("Rename it to vlens-batch.toml.");
+    world.ran("run customers.csv", 5).complains_of(rename);
+    let named = world.ran("run customers.csv --config vlens-batch.toml", 5);
+    named.complains_of(rename);
+    world.config("");
+    let own = world.file("customers.vlens-batch.toml.txt", "");
+    world.ran("run customers.csv", 5).complains_of("Rename it");
+    std::fs::remove_file(own).unwrap();
+    for link in ["xdg/vlens-batch/config.toml", "customers.vlens-batch.toml"] {
+        std::fs::create_dir_all(world.path("xdg/vlens-batch")).unwrap();
+        std::os::unix::fs::symlink("away", world.path(link)).unwrap();
+        let run = world.send("customers.csv");
+        let run = run.env("XDG_CONFIG_HOME", world.path("xdg")).ends(5);
+        run.fails_with("config_unreadable");
+        std::fs::remove_file(world.path(link)).unwrap();
     }
     assert!(world.server_log().is_empty());
 }

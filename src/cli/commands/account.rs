@@ -15,6 +15,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::{DEFAULT_BASE_URL, Settings};
 use crate::cli::system::own_config;
 use crate::error::{Ended, Error, Kind, Result};
+use crate::mapping::names::visible;
 use crate::mapping::{ACCOUNT, Config};
 use crate::model::{Secret, printable};
 use crate::report::texts;
@@ -126,7 +127,7 @@ fn ask(([tenant, user], key): ([Option<String>; 2], Option<Secret>)) -> io::Resu
             prompt = prompt.default_input(&printable(&known));
         }
         let answer: String = prompt.interact()?;
-        io::Result::Ok(answer.trim().to_owned())
+        io::Result::Ok(visible(&answer))
     };
     let hidden = |question, known: Option<Secret>| {
         let mut prompt = cliclack::password(question);
@@ -205,6 +206,7 @@ fn show(settings: &Settings) -> Ended {
         "user": place(Part::Username)?,
         "api_key": place(Part::ApiKey)?,
         "password": place(Part::Password)?,
+        "kept_for_another": settings.kept_for_another(),
     });
     settings.output.show(&places, texts::ACCOUNT, Value::Null)
 }

@@ -9,7 +9,7 @@ use super::check::form;
 use super::target::{Target, open_api};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
 use crate::cli::files::{Readers, may_be_replaced, refuse_ending, write_bytes, write_file};
-use crate::cli::settings::{Settings, Typed, quoted_path};
+use crate::cli::settings::{Settings, Typed, is_there, quoted_path};
 use crate::error::{Ended, Error};
 use crate::mapping::{form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
@@ -130,7 +130,7 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
         json!({ "template": path.to_string_lossy(), "contract_type": id, "fields": fields });
     let config = &settings.config;
     let maps = config.recipient.phone.is_some() || config.recipient.email.is_some();
-    let has_own = path.with_extension("vlens-batch.toml").exists();
+    let has_own = is_there(&path.with_extension("vlens-batch.toml"));
     let run = if (maps || config.fields.is_some()) && !has_own {
         // The config is about another sheet; this one wants its own.
         let options = settings.further(false, &Typed::default()).checking;

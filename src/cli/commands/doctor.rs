@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ledger::{KEEP_IT_HERE, is_made};
 use super::target::{Target, open_api};
 use crate::cli::args::{Global, SendArgs};
-use crate::cli::credentials::{Held, Part, missing};
+use crate::cli::credentials::{Held, Part};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
@@ -188,7 +188,7 @@ fn authority(settings: &Settings) -> Looked {
 fn tenant(settings: &Settings) -> Looked {
     match settings.tenancy_name()? {
         Some(name) => Ok(Finding::of("tenant", &[&name])),
-        None if settings.needs_login() => Err(missing(&[Part::Tenant])),
+        None if settings.needs_login() => Err(settings.missing(&[Part::Tenant])),
         None => Ok(Finding::default()),
     }
 }
@@ -202,8 +202,8 @@ fn password(settings: &Settings) -> Looked {
         settings.secret(Part::Password)?,
     ) {
         (Some(_), _) => secret(settings, Part::Password),
-        (None, Some(_)) => Err(missing(&[Part::Username])),
-        (None, None) => Err(missing(&[Part::Username, Part::Password])),
+        (None, Some(_)) => Err(settings.missing(&[Part::Username])),
+        (None, None) => Err(settings.missing(&[Part::Username, Part::Password])),
     }
 }
 
@@ -212,7 +212,7 @@ fn secret(settings: &Settings, part: Part) -> Looked {
     // What cannot be read is told of first.
     settings.secret(part)?;
     let path = match settings.find_part(part)? {
-        None => return Err(missing(&[part])),
+        None => return Err(settings.missing(&[part])),
         Some((Held::Here(_), _)) => return Ok(Finding::of("secret.set", &[&part])),
         Some((Held::File(path), _)) => path,
     };

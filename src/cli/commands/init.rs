@@ -10,7 +10,7 @@ use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs, ReadArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet};
+use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet, is_there};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Options, Source};
 use crate::mapping::config::{Columns, Text};
@@ -83,10 +83,10 @@ fn config_path(args: &InitArgs, global: &Global) -> Result<PathBuf, Error> {
     let own = own.filter(|_| args.file != Path::new("-"));
     let path = match (&global.config, own) {
         (Some(named), _) => named.clone(),
-        (None, Some(own)) if own.exists() || (usual.exists() && !args.force) => own,
+        (None, Some(own)) if is_there(&own) || (is_there(&usual) && !args.force) => own,
         (None, _) => usual,
     };
-    if args.force || !path.exists() {
+    if args.force || !is_there(&path) {
         return Ok(path);
     }
     Err(Error::of("config_exists", &[&path.display()]))

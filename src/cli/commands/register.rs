@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ledger::open_ledger;
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{Part, REGISTER_KEY_FILE, missing, named_by, read_secret};
+use crate::cli::credentials::{Part, REGISTER_KEY_FILE, named_by, read_secret};
 use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
@@ -170,7 +170,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     let base_url = settings.base_url(args.allow_insecure_http)?;
     let binding = Binding {
         base_url: base_url.as_str().to_owned(),
-        tenancy_name: tenancy_name.ok_or_else(|| missing(&[Part::Tenant]))?,
+        tenancy_name: tenancy_name.ok_or_else(|| settings.missing(&[Part::Tenant]))?,
     };
     match &args.action {
         RegisterAction::Init { new_key } => {

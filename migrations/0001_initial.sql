@@ -148,13 +148,13 @@ CREATE TABLE stages (
 -- Files of an inbox that were dealt with.
 CREATE TABLE inbox_files (
     path        TEXT NOT NULL,
-    bytes       BLOB NOT NULL,           -- their SHA-256
+    sheet       BLOB NOT NULL,           -- SHA-256 of the bytes and of everything that decides what they become
     size        INTEGER NOT NULL,
     modified_ms INTEGER NOT NULL,
-    unless      BLOB,                    -- of a file that could not be used: SHA-256 of the config that said so; another may say otherwise
-    PRIMARY KEY (path, bytes)
+    unless      BLOB,                    -- of a file that could not be used: SHA-256 of what decided that; another config may say otherwise
+    PRIMARY KEY (path, sheet)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX inbox_files_by_bytes ON inbox_files (bytes);
+CREATE INDEX inbox_files_by_sheet ON inbox_files (sheet);
 
 -- Rows of each sheet by status, and of the created ones by the run that created them.
 CREATE TABLE tallies (

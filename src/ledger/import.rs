@@ -17,7 +17,7 @@ use crate::model::{
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
 pub type SheetIdentity = [u8; 32];
 
-/// A file as a sweep of an inbox finds it: known by its bytes and, so that not every sweep reads all of them, by these.
+/// A file as a sweep of an inbox finds it, which reads only what it does not know by these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboxFile {
     pub path: String,
@@ -128,19 +128,25 @@ impl Reader {
         self.db.value(REPLACED, [run])
     }
 
-    /// Whether this file was dealt with as it is: by its looks or, where they are known, by its bytes, wherever it lay then; `config` is
-    /// the SHA-256 of the config that holds for it now.
+    /// Whether a file was dealt with that lay there and looked like this: for good if it could be used, else as long as `decided_by` says
+    /// what it said then.
     pub fn has_swept(
         &self,
         file: &InboxFile,
-        bytes: Option<&[u8; 32]>,
-        config: &[u8; 32],
+        decided_by: impl FnOnce() -> Result<[u8; 32]>,
     ) -> Result<bool> {
-        const SWEPT: &str = "
-            SELECT true FROM inbox_files WHERE (unless IS NULL OR unless = ?5)
-              AND (bytes = ?1 OR ?1 IS NULL AND path = ?2 AND size = ?3 AND modified_ms = ?4)";
-        let swept = (bytes, &file.path, file.size, file.modified_ms, config);
-        Ok(self.db.value(SWEPT, swept)?.unwrap_or(false))
+        const UNLESS: &str =
+            "SELECT unless FROM inbox_files WHERE path = ?1 AND size = ?2 AND modified_ms = ?3";
+        let looks = (&file.path, file.size, file.modified_ms);
+        let unless: Vec<Option<[u8; 32]>> = self.db.values(UNLESS, looks)?;
+        Ok(unless.contains(&None) || !unless.is_empty() && unless.contains(&Some(decided_by()?)))
+    }
+
+    /// Whether a sheet could be used, wherever it lay then; `sheet` as of [`Ledger::note_swept`].
+    pub fn has_used(&self, sheet: &[u8; 32]) -> Result<bool> {
+        const USED: &str =
+            "SELECT true FROM inbox_files WHERE sheet = ?1 AND unless IS NULL LIMIT 1";
+        Ok(self.db.value(USED, [sheet])?.unwrap_or(false))
     }
 }
 
@@ -290,17 +296,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// Notes that a file was dealt with; `unless`: that it could not be used, as long as the config is this one.
+    /// Notes that a file was dealt with; `sheet`: the SHA-256 of its bytes and of everything that decides what they become; `unless`: that
+    /// it could not be used, as long as this decides.
     pub fn note_swept(
         &mut self,
         file: &InboxFile,
-        bytes: &[u8; 32],
+        sheet: &[u8; 32],
         unless: Option<&[u8; 32]>,
     ) -> Result<()> {
         const NOTE: &str = "
-            INSERT INTO inbox_files (path, bytes, size, modified_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5)
+            INSERT INTO inbox_files (path, sheet, size, modified_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT DO UPDATE SET size = excluded.size, modified_ms = excluded.modified_ms, unless = excluded.unless";
-        let swept = (&file.path, bytes, file.size, file.modified_ms, unless);
+        let swept = (&file.path, sheet, file.size, file.modified_ms, unless);
         self.set(NOTE, swept)
     }
 }

@@ -439,13 +439,14 @@ fn killed_in_the_middle_the_next_sweep_goes_on() {
 }
 
 #[test]
-fn what_is_no_files_fault_is_told_once_and_what_a_config_caused_is_tried_again() {
+fn what_is_no_files_fault_is_told_until_it_is_mended_and_what_a_config_caused_is_tried_again() {
     let world = World::with_server();
     let missing = sweep(&world).expect(5);
     missing.fails_with("inbox_unusable");
     let headers = "Handy,Name\n01012345678,Mona\n";
     world.file("inbox/a.csv", headers);
     world.file("inbox/b.csv", headers.replace("Mona", "Ali"));
+    world.file("inbox/copy of a.csv", headers);
     let unknown = world.line("inbox inbox --settled 0s");
     let unknown = unknown.without_env("VLENS_API_KEY").ends(5).stderr;
     let named = |name: &str| unknown.matches(name).count();
@@ -453,15 +454,71 @@ fn what_is_no_files_fault_is_told_once_and_what_a_config_caused_is_tried_again()
     assert_eq!(once, 1, "{unknown}");
     let error = world.path("inbox/a.error.txt");
     assert!(!error.exists());
-    deals_with(&sweep(&world).expect(5), &[("a.csv", 5), ("b.csv", 5)]);
+    let refused = [("a.csv", 5), ("b.csv", 5), ("copy of a.csv", 5)];
+    deals_with(&sweep(&world).expect(5), &refused);
     assert!(error.exists());
     deals_with(&sweep(&world).expect(0), &[]);
-    // Another config may read them.
-    world.file("inbox/vlens-batch.toml", "[recipient]\nphone = \"Handy\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Name\"\n");
+    // Another config may read them; but for what it goes by they would be refused, and are when somebody puts them in as late.
+    world.file("inbox/vlens-batch.toml", "[recipient]\nphone = \"Handy\"\n[contract]\ntypes = [414]\n[session]\nuser_public_key_file = \"session.pem\"\n[fields.414]\nfullName = \"Name\"\n");
+    world.file("inbox/contract-types/414.json", "{broken");
+    let told_twice = |code: &str| {
+        for _ in 0..2 {
+            let swept = sweep(&world).expect(5);
+            deals_with(&swept, &[]);
+            swept.complains_of(code);
+        }
+    };
+    told_twice("414.json");
+    std::fs::remove_file(world.path("inbox/contract-types/414.json")).expect("a form");
+    told_twice("session.pem");
+    world.file("inbox/session.pem", "key\n");
+    for _ in 0..2 {
+        let sweep = world.line("inbox inbox --settled 0s --json");
+        let register = ("VLENS_REGISTER", "postgres://mona@127.0.0.1:1/vlens");
+        let swept = sweep.envs([register]).ends(5);
+        deals_with(&swept, &[]);
+        swept.complains_of("VLENS_REGISTER_KEY_FILE");
+    }
     deals_with(&sweep(&world).expect(0), &[("a.csv", 0), ("b.csv", 0)]);
-    assert!(!error.exists());
+    assert!(!error.exists() && !world.path("inbox/copy of a.error.txt").exists());
     world.file("inbox/vlens-batch.toml", "no toml");
     sweep(&world).expect(5).complains_of("vlens-batch.toml");
+}
+
+#[test]
+fn a_sheet_is_sent_for_each_config_under_which_somebody_puts_it_in() {
+    let world = World::with_server();
+    let config = |name: &str, kinds: &str| {
+        let config = format!(
+            "[recipient]\nphone = \"Tel\"\n[contract]\ncolumn = \"For\"\nvalues = {{ {kinds} }}\n"
+        );
+        world.file(name, format!("{config}[fields.414]\nfullName = \"Name\"\n"));
+    };
+    let put = |name: &str| {
+        world.file(
+            name,
+            "Tel,Name,For\n+201010000005,Mona,A\n+201010000006,Ali,B\n",
+        )
+    };
+    config("inbox/vlens-batch.toml", "A = 414");
+    put("inbox/a.csv");
+    deals_with(&sweep(&world).expect(3), &[("a.csv", 3)]);
+    put("inbox/copy.csv");
+    deals_with(&sweep(&world).expect(0), &[]);
+    config("inbox/own.vlens-batch.toml", "A = 415, B = 415");
+    put("inbox/own.csv");
+    deals_with(&sweep(&world).expect(0), &[("own.csv", 0)]);
+    config("other/vlens-batch.toml", "A = [414, 415], B = [414, 415]");
+    put("other/a.csv");
+    world.line("inbox other --settled 0s --json").ends(0);
+    assert!(world.path("other/a.results.xlsx").exists());
+    // What lies there asks for nothing more: under another type everybody of all months would be invited anew.
+    config("inbox/vlens-batch.toml", "A = 414, B = 414");
+    deals_with(&sweep(&world).expect(0), &[]);
+    put("inbox/again.csv");
+    deals_with(&sweep(&world).expect(0), &[("again.csv", 0)]);
+    assert_eq!(world.accepted().len(), 6);
+    deals_with(&sweep(&world).expect(0), &[]);
 }
 
 #[test]

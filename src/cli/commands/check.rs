@@ -94,7 +94,7 @@ pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form> {
         .map_err(|error| Error::of("form_unreadable.stored", &[&shown, &error, &pull]))
 }
 
-fn user_public_key(settings: &Settings) -> Result<Option<String>> {
+pub fn user_public_key(settings: &Settings) -> Result<Option<String>> {
     let Some(name) = &settings.config.session.user_public_key_file else {
         return Ok(None);
     };

@@ -11,7 +11,7 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 
-use super::check::{input, mark};
+use super::check::{forms, input, mark, user_public_key};
 use super::ledger::{self, Opened};
 use super::results::{RESULTS, Results};
 use super::run::{open_ledger, send_file};
@@ -152,7 +152,7 @@ struct Sweep<'a> {
     send: SendArgs,
     global: &'a Global,
     stop: Arc<StopSignal>,
-    /// Of the sheets that have no config of their own.
+    /// Of the sheets that have no config of their own, or of what goes with it.
     config_fault: Option<Error>,
 }
 
@@ -163,7 +163,8 @@ impl<'a> Sweep<'a> {
             .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
         tempfile::tempfile_in(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be written to", &error))?;
-        let config_fault = Settings::find(global, Some(&args.dir.join(RESULTS))).err();
+        let found = Settings::find(global, Some(&args.dir.join(RESULTS)));
+        let config_fault = found.and_then(|settings| decided_by(&settings)).err();
         let place = args.dir.join(CONFIG_ERROR);
         match &config_fault {
             Some(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
@@ -273,38 +274,40 @@ impl<'a> Sweep<'a> {
             settings => settings?,
         };
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
-        let config = config_bytes(&settings);
         reader.map_or(Ok(false), |reader| {
-            reader.has_swept(&found.file, None, &config)
+            reader.has_swept(&found.file, || decided_by(&settings))
         })
     }
 
-    /// Runs a file and puts its results beside it. None: its bytes were dealt with before.
+    /// Runs a file and puts its results beside it. None: it is used already, or goes by what was told once for all.
     async fn file(&self, found: &Found) -> Result<Option<Swept>> {
         // A program may keep a file to itself while it works on it.
         let is_away = |error: io::Error| error.kind() != ErrorKind::PermissionDenied;
         if File::open(&found.path).is_err_and(is_away) {
             return Ok(None);
         }
-        let bytes = || input(&found.path)?.fingerprint();
-        let looked = self
-            .settings(found)
-            .and_then(|settings| Ok((settings, bytes()?)));
-        let (settings, bytes) = match looked {
+        let looked = self.settings(found).and_then(|settings| {
+            let decided_by = decided_by(&settings)?;
+            let hash = Sha256::new_with_prefix(input(&found.path)?.fingerprint()?);
+            let sheet = hash.chain_update(decided_by).finalize().into();
+            Ok((settings, decided_by, sheet))
+        });
+        let (settings, decided_by, sheet) = match looked {
             Ok(looked) => looked,
+            Err(error) if self.config_fault.as_ref() == Some(&error) => return Ok(None),
             Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
-        let config = config_bytes(&settings);
         open_ledger(&self.send, &settings).await?.finish()?;
         let note = |unless| {
             let mut ledger = ledger::open_ledger(&path, &settings, "inbox", None, None)?;
-            ledger.note_swept(&found.file, &bytes, unless)?;
+            ledger.note_swept(&found.file, &sheet, unless)?;
             ledger.finish()
         };
         if let Some(reader) = Reader::open(&path)?
-            && reader.has_swept(&found.file, Some(&bytes), &config)?
+            && reader.has_used(&sheet)?
         {
+            clear(found.beside(ERROR, "txt"));
             return note(None).map(|()| None);
         }
         let results = RefCell::new(Results {
@@ -331,14 +334,25 @@ impl<'a> Sweep<'a> {
                 };
                 (is_over, sent.unwrap_or_else(unwritten))
             }
-            Err(error) if error.kind == Kind::Unusable => (true, self.refused(found, error)),
+            Err(error) if Self::is_own(&error, found, &settings) => {
+                (true, self.refused(found, error))
+            }
             Err(error) => return Err(error),
         };
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
-            note(swept.error.is_some().then_some(&config))?;
+            note(swept.error.is_some().then_some(&decided_by))?;
         }
         swept.stops = !is_over;
         Ok(Some(swept))
+    }
+
+    /// Whether a file cannot be used, whatever else a run needs: then a check of it says so too.
+    fn is_own(error: &Error, found: &Found, settings: &Settings) -> bool {
+        let args = CheckArgs {
+            file: found.path.clone(),
+            ..CheckArgs::default()
+        };
+        error.kind == Kind::Unusable && mark(&args, settings).is_err_and(|said| said == *error)
     }
 
     /// Writes why a file cannot be used, where nobody's own file is.
@@ -430,12 +444,14 @@ fn stem_of_sheet(name: &str) -> Option<(&str, bool)> {
     is_sheet.then_some((stem, is(MARKED, "xlsx")))
 }
 
-/// The SHA-256 of the configs that hold for a file.
-fn config_bytes(settings: &Settings) -> [u8; 32] {
+/// The SHA-256 of everything beside a file that decides what becomes of it.
+fn decided_by(settings: &Settings) -> Result<[u8; 32]> {
     let own = settings.own.as_ref().map(|(_, path)| path);
     let texts = settings.config_path.iter().chain(own).map(std::fs::read);
     let texts: Vec<Vec<u8>> = texts.map(Result::unwrap_or_default).collect();
-    Sha256::digest(texts.concat()).into()
+    let beside = (forms(settings)?, user_public_key(settings)?);
+    let hash = Sha256::new_with_prefix(texts.concat());
+    Ok(hash.chain_update(format!("{beside:?}")).finalize().into())
 }
 
 /// Writes what is wrong at the first place where nobody's own file is, and gives it; none if that cannot be written either.

@@ -38,6 +38,16 @@ pub struct Import<'l> {
     left: u64,
 }
 
+/// The invitations, each `met`, that have the key of a row (`?1`).
+const BY_KEY: &str = "(
+    SELECT id AS met FROM invitations WHERE key = ?1 UNION ALL SELECT invitation_id FROM aliases WHERE key = ?1)";
+
+/// Whether other columns than the sheet's tell one of them apart, and nothing that was ever asked for it is what the row asks for: neither
+/// content (`?2`) nor phone (`?3`) nor e-mail (`?4`).
+const STRANGER: &str = "(
+    EXISTS (SELECT 1 FROM temp.others o WHERE o.id = met AND NOT o.is_met) AND NOT EXISTS (
+        SELECT 1 FROM contents c WHERE c.invitation_id = met AND (c.body_hash = ?2 OR c.phone = ?3 OR c.email = ?4)))";
+
 impl Reader {
     /// The newest imported sheet with this identity.
     pub fn known_sheet(&self, identity: &SheetIdentity) -> Result<Option<i64>> {
@@ -59,19 +69,42 @@ impl Reader {
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
     fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
-        const BY_KEY: &str = "
-            SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0, i.key, 0
-            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
-            WHERE i.id = coalesce(
-                (SELECT id FROM invitations WHERE key = ?1), (SELECT invitation_id FROM aliases WHERE key = ?1),
-                (SELECT id FROM invitations WHERE key = ?3), (SELECT invitation_id FROM aliases a WHERE key = ?3 AND NOT EXISTS (
-                    SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))";
-        let hash = body_hash(&self.salt, &invitation.body);
+        let by_key = format!(
+            "SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0, i.key, 0
+             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
+             WHERE i.id = coalesce(
+                 (SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}),
+                 (SELECT id FROM invitations WHERE key = ?5), (SELECT invitation_id FROM aliases a WHERE key = ?5 AND NOT EXISTS (
+                     SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))"
+        );
         let beside = invitation.addresses.beside(invitation.key);
-        let [key, by_email] =
-            [Some(invitation.key), beside].map(|key| Some(masked(&self.salt, key?)));
-        let met = self.db.first(BY_KEY, (key, hash, by_email))?;
+        let beside = beside.map(|key| masked(&self.salt, key));
+        let (key, hash, phone, email) = self.asked(invitation);
+        let asked = (key, hash, phone, email, beside);
+        let met = self.db.first(&by_key, asked)?;
         met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
+    }
+
+    /// Whether the key of a row that met nobody is a stranger's: numbers of two lists may coincide.
+    fn is_strangers(&self, invitation: &Invitation) -> Result<bool> {
+        let taken = format!("SELECT true FROM {BY_KEY} WHERE {STRANGER}");
+        let taken = self.db.value(&taken, self.asked(invitation))?;
+        Ok(taken.unwrap_or(false))
+    }
+
+    /// What a row asks for, as it is kept: key, content, phone, e-mail.
+    fn asked(
+        &self,
+        of: &Invitation,
+    ) -> (
+        CustomerKey,
+        [u8; 8],
+        Option<CustomerKey>,
+        Option<CustomerKey>,
+    ) {
+        let [phone, email] = addresses(&self.salt, of);
+        let hash = body_hash(&self.salt, &of.body);
+        (masked(&self.salt, of.key), hash, phone, email)
     }
 
     /// The same among those whom other columns told apart.
@@ -154,8 +187,10 @@ impl Reader {
 #[derive(Default)]
 pub struct Asked {
     pub known: Option<Meeting>,
-    /// The row above that has met it, and whether that asks for the same; else only a person knows which of them is meant.
-    pub above: Option<(RowNumber, bool)>,
+    /// The row above that has met it and asks for the same.
+    pub above: Option<RowNumber>,
+    /// Only a person knows who is meant.
+    pub problem: Option<Problem>,
 }
 
 /// The invitations that rows of a sheet have met, each with the row.
@@ -170,12 +205,22 @@ impl MetAbove {
             let Some(met) = look(reader, of)? else { break };
             let first = *self.0.entry(met.invitation).or_insert(row);
             let above = (first != row).then_some((first, met.standing.same_content));
-            if met.key == key || above.is_none_or(|(_, is_same)| is_same) {
-                let known = Some(met);
-                return Ok(Asked { known, above });
+            let problem = above.filter(|(_, is_same)| !is_same);
+            if met.key == key || problem.is_none() {
+                let problem = problem.map(|(first, _)| Problem::same_recipient(row, first));
+                return Ok(Asked {
+                    known: Some(met),
+                    above: above.map(|(first, _)| first),
+                    problem,
+                });
             }
         }
-        Ok(Asked::default())
+        let is_strangers = reader.is_strangers(of)?;
+        let problem = is_strangers.then(|| Problem::same_identity(row));
+        Ok(Asked {
+            problem,
+            ..Asked::default()
+        })
     }
 }
 
@@ -328,15 +373,15 @@ impl Import<'_> {
             _ => self.above.look(self.ledger, row.number, invitation)?,
         };
         let db = &self.ledger.db;
+        if let Some(problem) = asked.problem {
+            return self.invalid(row, &[problem]);
+        }
         match (asked.known, asked.above) {
-            (Some(meeting), Some((first, true))) => {
+            (Some(meeting), Some(first)) => {
                 db.run(ALIAS, (key, meeting.invitation))?;
                 self.duplicate(row, first)
             }
-            (_, Some((first, _))) => {
-                self.invalid(row, &[Problem::same_recipient(row.number, first)])
-            }
-            (None, None) => {
+            (None, _) => {
                 let id = self.content(row, None, Some(invitation), None)?;
                 db.run(NEW, (id, key))?;
                 if self.last_before > 0 {

@@ -23,8 +23,8 @@ use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::Shown;
 use crate::model::{
-    ContractTypeId, Form, Invitation, Judged, Note, Plan, Problem, RowNumber, RunSummary, Stop,
-    Verdict, mask, printable, printable_json,
+    ContractTypeId, Form, Invitation, Judged, Note, Plan, RowNumber, RunSummary, Stop, Verdict,
+    mask, printable, printable_json,
 };
 use crate::report::{Annotator, CheckTally, Language, SheetShape, counted, texts};
 use crate::send::{Sheet, StopSignal, Wishes, plan};
@@ -355,13 +355,18 @@ impl<'a> Check<'a> {
             return Ok(false);
         };
         let row = judged.row.number;
-        let Asked { known, above } = self.met.look(reader, row, invitation)?;
+        let Asked {
+            known,
+            above,
+            problem,
+        } = self.met.look(reader, row, invitation)?;
+        if let Some(problem) = problem {
+            judged.verdict = Verdict::Invalid(vec![problem]);
+            return Ok(false);
+        }
         let planned = plan(known.as_ref().map(|met| met.standing), self.wishes);
         match (above, known, planned) {
-            (Some((first, true)), ..) => judged.verdict = Verdict::Duplicate(first),
-            (Some((first, false)), ..) => {
-                judged.verdict = Verdict::Invalid(vec![Problem::same_recipient(row, first)]);
-            }
+            (Some(first), ..) => judged.verdict = Verdict::Duplicate(first),
             (None, Some(met), Plan::Skip) => {
                 let is_same = met.standing.same_content;
                 let earlier = || reader.created_in(met.invitation);

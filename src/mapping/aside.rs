@@ -85,6 +85,15 @@ impl Mapping {
         }
     }
 
+    /// Whether the row is the header of another table below, with the columns in another order: what follows is read wrongly.
+    pub fn is_header_of_another(&self, row: &Row) -> bool {
+        let cells = row.cells.iter().enumerate();
+        let filled = cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at));
+        let filled: Vec<String> = filled.map(|(_, cell)| fold(&cell.as_shown())).collect();
+        let is_name = |cell: &String| self.names.iter().any(|name| fold(name) == *cell);
+        filled.len() >= LEAST_COLUMNS && filled.iter().all(is_name)
+    }
+
     /// What the texts of a row say that it is, if they name nobody.
     fn label(&self, row: &Row, filled: Vec<(usize, &Cell)>) -> Option<Aside> {
         let (mut texts, mut others, mut sums, mut spanned) = (Vec::new(), 0, 0, 1);

@@ -141,6 +141,9 @@ impl Sheet {
                         return Err(Error::of("date_system_unsure", &fills));
                     }
                     match &judged.verdict {
+                        Verdict::Invalid(_) if mapping.is_header_of_another(&judged.row) => {
+                            return Err(Error::of("header_again", &[&self.input.name(), &row]));
+                        }
                         Verdict::Aside(aside) => self.asides.entry(*aside).or_default().push(row),
                         Verdict::Valid(invitation) => {
                             let types = invitation.contract_types.iter();

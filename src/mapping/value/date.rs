@@ -3,6 +3,7 @@
 //!
 //! A text whose day and month could be swapped is decided by its column (see `Convention`) or not at all.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use jiff::fmt::strtime;
@@ -235,11 +236,21 @@ fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
     let gap = text[..colon]
         .rfind(is_gap)
         .ok_or(Fault::of("date_invalid", &[]))?;
-    let time = text[gap..].trim_start_matches(is_gap).trim();
+    let time = in_english(text[gap..].trim_start_matches(is_gap).trim());
     let mut forms = TIME_FORMS.iter();
-    let time = forms.find_map(|form| strtime::parse(form, time).ok()?.to_time().ok());
+    let time = forms.find_map(|form| strtime::parse(form, &*time).ok()?.to_time().ok());
     let time = time.ok_or(Fault::of("date_invalid", &[]))?;
     Ok((written(text[..gap].trim_end())?, time))
+}
+
+/// A time whose half of the day is told in Arabic, as Windows writes it there: `01:15 م`.
+fn in_english(time: &str) -> Cow<'_, str> {
+    let (clock, half) = time.rsplit_once(' ').unwrap_or_default();
+    match &*fold_choice(half) {
+        "ص" | "صباحا" => format!("{clock} AM").into(),
+        "م" | "مساء" => format!("{clock} PM").into(),
+        _ => time.into(),
+    }
 }
 
 /// The number of a part of a date, and what it may be: `Y`, a year; `M`, a month by its name; `S`, a day, a month or a short year.

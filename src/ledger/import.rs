@@ -6,12 +6,12 @@ use std::collections::HashMap;
 
 use super::open::Ledger;
 use super::reader::Reader;
-use super::sql::{InvitationId, Salt, keyed_hash, masked, to_json};
+use super::sql::{InvitationId, Json, Salt, keyed_hash, masked, to_json};
 use super::status::{Decide, Meeting};
 use crate::error::Result;
 use crate::mapping::names::comparable;
 use crate::model::{
-    Addresses, Cell, CustomerKey, EarlierRow, Invitation, Moment, Problem, Row, RowNumber, RunId,
+    Addresses, Cell, CustomerKey, Invitation, Moment, Problem, Row, RowNumber, RunId,
 };
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
@@ -137,15 +137,15 @@ impl Reader {
         Ok(met)
     }
 
-    /// The run and row that created an invitation; `None` when it was not created.
-    pub fn created_in(&self, invitation: InvitationId) -> Result<Option<EarlierRow>> {
+    /// The run and row that created an invitation, as `check` tells of them; `None` when it was not created.
+    pub fn created_in(&self, invitation: InvitationId) -> Result<Option<serde_json::Value>> {
         const CREATED_IN: &str = "
-            SELECT u.id, u.source, r.row
+            SELECT json_object('run', u.id, 'run_source', u.source, 'run_row', r.row)
             FROM invitations i CROSS JOIN runs u ON u.id = i.created_run
             CROSS JOIN contents c ON c.invitation_id = i.id CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
             WHERE i.id = ?1";
-        let created = self.db.first(CREATED_IN, [invitation])?;
-        Ok(created.map(|(run, source, row)| EarlierRow { run, source, row }))
+        let created = self.db.value(CREATED_IN, [invitation])?;
+        Ok(created.map(|Json(created)| created))
     }
 
     /// The run before over the file of this name, if it was another sheet that invited customers whom this run's does not hold.

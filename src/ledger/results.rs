@@ -77,15 +77,11 @@ impl Reader {
         (first, last): (RowNumber, RowNumber),
         mut sink: impl FnMut(ResultRow) -> Result<()>,
     ) -> Result<()> {
-        let (width, is_held) = (self.columns(run)?.len(), self.is_held());
+        // Where no process holds the lock, requests on their way are so no more.
+        let (width, is_held) = (self.columns(run)?.len(), Lock::is_held(self.path()));
         let visit = |line| sink(result(line, width, is_held));
         let params = (run, first, last);
         self.db.each(include_str!("rows.sql"), params, visit)
-    }
-
-    /// Whether some process holds the ledger's lock: requests on their way count as pending then, as uncertain otherwise.
-    fn is_held(&self) -> bool {
-        Lock::is_held(self.path())
     }
 
     pub fn newest_run(&self) -> Result<Option<RunId>> {
@@ -110,7 +106,8 @@ impl Reader {
         at_most: u32,
     ) -> Result<Vec<RunSummary>> {
         let ledger = self.path().display().to_string();
-        let params = (self.is_held(), now, first, last, at_most, ledger);
+        let is_held = Lock::is_held(self.path());
+        let params = (is_held, now, first, last, at_most, ledger);
         let runs = self.db.values(include_str!("runs.sql"), params)?;
         Ok(runs.into_iter().map(|Json(run)| run).collect())
     }

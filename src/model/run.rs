@@ -300,15 +300,6 @@ pub struct StageWord {
     pub signed: bool,
 }
 
-/// Where an invitation was created that a row asks for again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EarlierRow {
-    pub run: RunId,
-    /// That run's source, as named on its command line.
-    pub source: String,
-    pub row: RowNumber,
-}
-
 /// One event in an invitation's history: a request, or a person's decision.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AttemptRecord {

@@ -15,9 +15,7 @@ use tempfile::SpooledTempFile;
 use super::text::Look;
 use crate::error::{Error, Result};
 use crate::mapping::names::Shown;
-use crate::model::{
-    EarlierRow, Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json,
-};
+use crate::model::{Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json};
 
 const EXAMPLES: usize = 3;
 /// Groups of problems, examples of each, and whether a filled row is shown: what fits on the screen first.
@@ -124,7 +122,7 @@ impl CheckTally {
         &mut self,
         row: RowNumber,
         same_content: bool,
-        earlier: impl FnOnce() -> Result<Option<EarlierRow>>,
+        earlier: impl FnOnce() -> Result<Option<Json>>,
     ) -> Result<()> {
         self.already_created += 1;
         self.changed += u64::from(!same_content);
@@ -133,12 +131,13 @@ impl CheckTally {
             return Ok(());
         }
         let earlier = earlier()?;
+        let of = |name: &str| earlier.as_ref().map(|there| &there[name]);
         let told = json!({
             "row": row,
             "changed": !same_content,
-            "run": earlier.as_ref().map(|there| there.run),
-            "run_source": earlier.as_ref().map(|there| &there.source),
-            "run_row": earlier.as_ref().map(|there| there.row),
+            "run": of("run"),
+            "run_source": of("run_source"),
+            "run_row": of("run_row"),
         });
         self.list("already_created", &told)?;
         if is_example && earlier.is_some() {

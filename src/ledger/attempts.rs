@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::open::{Ledger, Worker};
 use super::reader::Reader;
-use super::sql::{AttemptId, Event, InvitationId, RegisterId, keyed_hash, unmasked};
+use super::sql::{Event, InvitationId, RegisterId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
 use crate::model::{
     Addresses, Customer, CustomerKey, Moment, Outcome, RunId, Secret, Status, Stop,
@@ -51,13 +51,13 @@ const END: &str = "UPDATE processes SET seconds = ?2 / 1000.0 WHERE id = ?1";
 impl Ledger {
     /// Records a request, within a transaction; it may leave once that is committed. Refused, and nothing recorded, if this process is
     /// the ledger's writer no more, or if the invitation (none: a login or the like) is not due or on its way: then somebody else is at
-    /// work, whatever became of the lock.
+    /// work, whatever became of the lock. Gives what it is closed by.
     pub fn open_attempt(
         &self,
         invitation: Option<InvitationId>,
         register_id: Option<RegisterId>,
         opened: &Moment,
-    ) -> Result<Result<AttemptId>> {
+    ) -> Result<Result<i64>> {
         const OPEN: &str = "
             INSERT INTO attempts (invitation_id, process_id, run_id, opened_ms, register_id, told)
             SELECT ?1, id, run_id, ?3, ?4, iif(?4 IS NULL, NULL, 0) FROM processes
@@ -79,12 +79,7 @@ impl Ledger {
     }
 
     /// Notes what became of a request, within a transaction; it may be reported once that is committed.
-    pub fn close_attempt(
-        &self,
-        attempt: AttemptId,
-        closing: &Closing,
-        closed: &Moment,
-    ) -> Result<()> {
+    pub fn close_attempt(&self, attempt: i64, closing: &Closing, closed: &Moment) -> Result<()> {
         // A late truth never undoes what was decided or begun since by who took over.
         const CLOSE: &str = "
             UPDATE attempts SET closed_ms = ?2, event = ?3, code = ?4, message = ?5, token = ?6, pause_ms = ?7 WHERE id = ?1

@@ -23,6 +23,6 @@ pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, beside, check_file_system, folder_of};
 pub use reader::{Reader, refuse_loss};
-pub use sql::{AttemptId, Event, InvitationId};
+pub use sql::{Event, InvitationId};
 pub use status::DueRow;
 pub use writer::Writer;

@@ -172,13 +172,10 @@ pub(super) fn not_a_ledger(path: &Path) -> Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvitationId(pub i64);
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AttemptId(pub(super) i64);
-
 /// A request's name, or a ledger's, in the team's register.
 pub type RegisterId = [u8; 16];
 
-/// Somebody's word on an invitation. The events of requests are the words of [`Outcome`](crate::model::Outcome).
+/// Somebody's word on an invitation. The events of requests are the words of [`Why`](crate::model::Why), `created` and `answered`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Event {
@@ -192,7 +189,6 @@ pub enum Event {
     AssumedSent,
 }
 
-/// A column that holds JSON.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: serde::de::DeserializeOwned> FromSql for Json<T> {
@@ -226,13 +222,7 @@ macro_rules! numbers {
     )*};
 }
 
-numbers!(
-    AttemptId(1..),
-    InvitationId(1..),
-    RowNumber(..),
-    RunId(1..),
-    Timestamp(..)
-);
+numbers!(InvitationId(1..), RowNumber(..), RunId(1..), Timestamp(..));
 
 /// Kept by their word.
 macro_rules! words {

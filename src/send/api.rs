@@ -12,7 +12,7 @@ use super::stop::{StopReason, StopSignal, Stopped};
 use crate::clock;
 use crate::error::Error;
 use crate::failpoint;
-use crate::ledger::{self, Closing, DueRow, InvitationId, Ledger, Writer};
+use crate::ledger::{Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::is_invitation;
 use crate::model::{Failure, Secret, Status, Stop, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
@@ -154,8 +154,8 @@ pub(super) struct Intent<'a> {
     slot: Slot<'a>,
     /// What the register knows it by, where the ledger keeps whether it was told.
     pub(super) name: Option<AttemptId>,
-    /// None without a ledger.
-    recorded: Option<ledger::AttemptId>,
+    /// What the ledger knows it by; none without one.
+    recorded: Option<i64>,
 }
 
 impl Intent<'_> {

@@ -421,9 +421,6 @@ mod tests {
         let mut body = GatedBody::new(Bytes::from_static(b"{}"), None);
         assert!(!*body.has_left.get_or_init(|| false));
         assert!(matches!(poll(&mut body), Poll::Ready(Some(Err(_)))));
-        assert!(
-            !*body.has_left.get_or_init(|| false),
-            "given up stays given up"
-        );
+        assert!(!*body.has_left.get_or_init(|| false), "given up");
     }
 }

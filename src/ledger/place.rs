@@ -330,15 +330,17 @@ fn free_bytes(_: &Path) -> Option<u64> {
     None
 }
 
-#[cfg(unix)]
-fn is_open_to_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+/// What others may do with a file; none where this is not looked at: on Windows the folder's rights are handed down to its files.
+pub fn mode_of(path: &Path) -> Option<u32> {
+    #[cfg(unix)]
+    let mode = |metadata| Some(std::os::unix::fs::MetadataExt::mode(&metadata));
+    #[cfg(not(unix))]
+    let mode = |_| None;
+    mode(fs::metadata(path).ok()?)
 }
 
-#[cfg(not(unix))]
-fn is_open_to_others(_: &Path) -> bool {
-    false
+fn is_open_to_others(path: &Path) -> bool {
+    mode_of(path).is_some_and(|mode| mode & 0o077 != 0)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::{Progress, Tell};
 pub use template::{TemplateSpec, write_template};
 pub use text::{
-    Finding, Further, Level, Look, command, counted, doctor_json, not_done, reason, rendered, texts,
+    Finding, Further, Level, Look, command, counted, not_done, reason, rendered, texts,
 };
 pub use words::{Language, is_added};
 pub use workbook::AUTHOR;

@@ -14,7 +14,6 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
@@ -140,15 +139,6 @@ impl Finding {
         found.remedy = found.remedy.map(|remedy| filled(&remedy, fills));
         found
     }
-}
-
-pub fn doctor_json(findings: &[Finding]) -> Json {
-    let count = |level| findings.iter().filter(|found| found.level == level).count();
-    serde_json::json!({
-        "failures": count(Level::Failure),
-        "warnings": count(Level::Warning),
-        "checks": findings,
-    })
 }
 
 /// How texts for people look where they are going.

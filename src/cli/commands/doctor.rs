@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ledger::{KEEP_IT_HERE, is_made};
 use super::target::{Target, open_api};
@@ -14,10 +14,10 @@ use crate::cli::credentials::{Held, Part};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
-use crate::ledger::{FileSystemCheck, Reader, check_file_system, refuse_loss};
+use crate::ledger::{FileSystemCheck, Reader, check_file_system, mode_of, refuse_loss};
 use crate::model::{Binding, ContractTypeId, Timestamp};
 use crate::register::Register;
-use crate::report::{Finding, Level, counted, doctor_json, texts};
+use crate::report::{Finding, Level, counted, texts};
 use crate::send::{Api, local};
 use crate::vlens::BaseUrl;
 
@@ -84,7 +84,13 @@ pub async fn doctor(
     }
     let Chart { findings, kinds } = chart;
     let output = global.output;
-    output.show(&doctor_json(&findings), texts::DOCTOR, Value::Null)?;
+    let count = |level| findings.iter().filter(|found| found.level == level).count();
+    let document = json!({
+        "failures": count(Level::Failure),
+        "warnings": count(Level::Warning),
+        "checks": findings,
+    });
+    output.show(&document, texts::DOCTOR, Value::Null)?;
     let Some(gravest) = kinds.into_iter().min() else {
         return Ok(None);
     };
@@ -347,13 +353,4 @@ async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     }
     let list = settings.command("contract-types");
     Finding::of("contract_types.unlisted", &[&unknown.join(", "), &list])
-}
-
-/// What others may do with a file; none where this is not looked at: on Windows the folder's rights are handed down to its files.
-fn mode_of(path: &Path) -> Option<u32> {
-    #[cfg(unix)]
-    let mode = |metadata| Some(std::os::unix::fs::MetadataExt::mode(&metadata));
-    #[cfg(not(unix))]
-    let mode = |_| None;
-    mode(std::fs::metadata(path).ok()?)
 }

@@ -54,6 +54,8 @@ pub struct Ledger {
     pub(super) process: i64,
     /// What is imported may have been sent in a time that was lost.
     pub(super) assumes_sent: bool,
+    /// What was lost is forgotten once something is sent; until then a person may still say no.
+    forgets: Cell<bool>,
     pub(super) since: Moment,
     pub(super) watch: Watch,
     /// Uptime at the last intent, and when the log was last written back.
@@ -80,10 +82,9 @@ impl Ledger {
     ) -> Result<Ledger> {
         let reader = match (find_or_set_aside(&lock, on_loss, worker)?, on_loss, binding) {
             (Some(reader), ..) => reader,
-            (None, Some(on_loss), Some(binding)) => {
+            (None, Some(_), Some(binding)) => {
                 // Before there is a ledger that could miss its mark.
-                let mark = lock.mark().filter(|_| on_loss != OnLoss::NewLedger);
-                lock.reset(mark.unwrap_or_default(), true)?;
+                lock.reset(lock.mark().unwrap_or_default(), true)?;
                 create(&lock.ledger, binding)?;
                 connect(&lock.ledger)?
             }
@@ -103,6 +104,7 @@ impl Ledger {
             lock,
             process: 0,
             assumes_sent: false,
+            forgets: Cell::new(on_loss == Some(OnLoss::NewLedger)),
             since: worker.since.clone(),
             opened_ms: Cell::new(worker.since.uptime_ms),
             written_back_ms: Cell::new(worker.since.uptime_ms),
@@ -139,7 +141,11 @@ impl Ledger {
         failpoint::pass("after_commit");
         // A commit into a deleted file is worth nothing, and SQLite does not notice.
         self.watch.check()?;
-        self.lock.note(held(&self.db)?).map(|()| value)
+        let held = held(&self.db)?;
+        if held > 0 && self.forgets.take() {
+            self.lock.reset(held, true)?;
+        }
+        self.lock.note(held).map(|()| value)
     }
 
     /// Writes the log back into the ledger from time to time, so that whoever loses the log loses little; just after it was looked for a

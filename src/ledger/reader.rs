@@ -130,12 +130,16 @@ impl Reader {
 
     fn copy_to(&self, file: &Path, to: &Path, now: Timestamp) -> Result<(Mark, i64)> {
         const HELD: &str = "SELECT (SELECT count(*) FROM attempts), (SELECT count(*) FROM sheets)";
+        const FAULT: &str = "SELECT quick_check FROM pragma_quick_check WHERE quick_check <> 'ok'";
         let mut copy = Db::open(file, to, true)?;
         let copied = Backup::new(&self.db.conn, &mut copy.conn).and_then(|backup| {
             // At one go, and so of one moment.
             backup.run_to_completion(i32::MAX, Duration::from_millis(50), None)
         });
         copied.map_err(|error| copy.told(&error))?;
+        if let Some(fault) = copy.value::<String>(FAULT, ())? {
+            return Err(self.db.damaged(&fault));
+        }
         // One file, with no log beside it; and whoever writes it first must know that it is a copy.
         copy.script(&format!(
             "PRAGMA journal_mode = DELETE;

@@ -211,6 +211,9 @@ fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
     let log = fs::read(world.beside_ledger("-wal")).unwrap();
     remove(&world, &["", "-shm"]);
     is_told(&world, "a log alone");
+    // Until something is sent, the word is not carried out.
+    send(&world).args(["--new-ledger", "--expect=3"]).ends(3);
+    is_told(&world, "a new ledger that was not meant");
     send(&world).args(["--new-ledger"]).ends(0);
     let folder = world.ledger().parent().unwrap().to_path_buf();
     let names = fs::read_dir(folder)
@@ -409,6 +412,15 @@ fn a_backup_overwrites_nothing_but_an_older_one() {
         assert!(matches!(refused.code(), Some(2 | 5)), "{refused}");
         assert_eq!(fs::read(world.path(file)).ok(), kept);
     }
+    // Nor does a damaged one take a sound one's place.
+    let kept = fs::read(world.path("new.bak")).unwrap();
+    let mut damaged = fs::read(world.ledger()).unwrap();
+    let at = damaged.windows(10).position(|it| it == b"Customer 1");
+    let page = at.unwrap() / 4096 * 4096;
+    damaged[page..page + 4096].fill(0);
+    fs::write(world.ledger(), damaged).unwrap();
+    world.ran("backup new.bak", 1).complains_of(&ledger);
+    assert_eq!(fs::read(world.path("new.bak")).unwrap(), kept);
     let old = world.ran("backup new.bak --ledger old.bak", 2);
     old.complains_of("knows more");
     // Restored where nothing tells what was sent since, a backup is not believed.

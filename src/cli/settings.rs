@@ -265,6 +265,8 @@ impl Settings {
             _ => path.to_owned(),
         };
         let config = self.config_path.as_deref();
+        // One that is no text is kept, and named, as any.
+        let file = file.to_str().map_or(Path::new("FILE"), Path::new);
         Typed {
             file: absolute(file),
             config: config.filter(|_| self.is_config_named).map(absolute),

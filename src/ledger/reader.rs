@@ -44,7 +44,7 @@ impl Reader {
         }
         // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
         // handle would drop that one's locks (POSIX), and whoever then looks in last would take its log away.
-        let db = Db::open(&uri(&path, "mode=ro"), &path, false)?;
+        let db = Db::open(&path, &path, false)?;
         match db.value::<i64>("PRAGMA user_version", ()) {
             // In a folder that may not be written SQLite cannot make its shared memory. Without a log beside it, the file alone is
             // the whole ledger, and nobody can be writing it.
@@ -56,7 +56,7 @@ impl Reader {
 
     /// The file as it is without its log.
     fn alone(path: &Path) -> Result<Reader> {
-        Reader::recognise(Db::open(&uri(path, "immutable=1"), path, false)?)
+        Reader::recognise(Db::open(&immutable(path), path, false)?)
     }
 
     /// Refuses what is no ledger or is newer than this program. Nothing older was ever released.
@@ -221,10 +221,10 @@ pub(super) fn refuse_unseen(path: &Path) -> Result<()> {
     }
 }
 
-/// SQLite's spelling of a path with a parameter. Without slashes of ours no part is taken for a host's name, and a path of Windows
+/// SQLite's spelling of the path of a file that nobody writes. Without slashes of ours no part is taken for a host's name, and a path of Windows
 /// stays what it is.
-fn uri(path: &Path, parameter: &str) -> PathBuf {
+fn immutable(path: &Path) -> PathBuf {
     let path = path.to_string_lossy().replace('%', "%25");
     let path = path.replace('?', "%3f").replace('#', "%23");
-    PathBuf::from(format!("file:{path}?{parameter}"))
+    PathBuf::from(format!("file:{path}?immutable=1"))
 }

@@ -13,7 +13,7 @@ use super::names::{Shown, agreed, did_you_mean, fold, visible};
 use super::template;
 use super::words::Role;
 use crate::error::Error;
-use crate::model::{Column, ContractTypeId, RESULT_COLUMNS};
+use crate::model::{Column, ContractTypeId, RESULT_COLUMNS, printable};
 
 /// In a wider sheet it takes long to look for the nearest right name.
 const MOST_COMPARED: usize = 500;
@@ -96,7 +96,10 @@ impl<'a> Header<'a> {
 
     /// A header or a field's key as it may be printed.
     pub fn shown<'h>(&self, header: &'h str) -> Cow<'h, str> {
-        self.shown.header(header)
+        match self.shown.header(header) {
+            Cow::Borrowed(header) => printable(header),
+            masked @ Cow::Owned(_) => masked,
+        }
     }
 
     /// The column that a name means: the one so written, else the only one that folds alike.
@@ -122,7 +125,7 @@ impl<'a> Header<'a> {
         let may_help = self.columns.len() <= MOST_COMPARED && !self.shown.is_masked;
         let nearest = may_help.then(|| did_you_mean(name, self.names()));
         let hint = nearest.flatten().unwrap_or_else(|| self.listed());
-        Error::of("config_invalid.no_column", &[&name, &hint])
+        Error::of("config_invalid.no_column", &[&name, &printable(&hint)])
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -239,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_name_finds_its_column_or_is_explained() {
-        let names = "Mobile|mobile|الإسم الاول|E-mail|Income|Income||--";
+        let names = "Mobile|mobile|الإسم\nالاول|E-mail|Income|Income||--";
         let names: Vec<&str> = names.split('|').collect();
         let columns = columns(&names);
         let header = Header::new(&columns);

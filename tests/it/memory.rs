@@ -62,6 +62,7 @@ fn is_told(world: &World, what: &str) -> String {
         let file = if is_run { "customers.csv" } else { "FILE" };
         let go_on = format!("`vlens-batch run {file} --assume-sent ");
         assert!(told.to_string().contains(&go_on), "{what}\n{told}");
+        told.shows("would be invited again");
         told
     });
     let told: Vec<Finished> = told.collect();

@@ -6,8 +6,8 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::support::{
-    COMPUTERS, Customer, FAST, Rude, Team, answer_with, as_saved, counts, customers,
-    is_any_repeated, people, pick, polite, sheet, uses_up_the_quota,
+    COMPUTERS, Customer, FAST, Rude, Team, answer_with, counts, customers, is_any_repeated, people,
+    pick, polite, sheet, uses_up_the_quota,
 };
 
 /// A team whose vendor answers every invitation as the test says.
@@ -425,17 +425,6 @@ fn what_is_held_is_asked_about_again_and_a_link_stays_with_whoever_has_it() {
     let history = moody.team.ran("mona", "status --row 3 --color never", 0);
     history.shows("Z  elsewhere: Invited by ");
     moody.ran("omar", "resume", GOOD, 0);
-}
-
-#[test]
-fn a_key_file_is_read_as_notepad_saves_it() {
-    let Some(team) = Team::fast() else { return };
-    people(&team, "mona", 0, 1);
-    let key = team.world.read("team.key");
-    for bytes in as_saved(&format!("{key}\r\n")) {
-        team.world.file("team.key", bytes);
-        team.run("mona").ends(0);
-    }
 }
 
 #[test]

@@ -299,6 +299,15 @@ fn a_config_with_one_ending_too_many_or_that_cannot_be_looked_at_is_not_passed_o
     assert!(world.server_log().is_empty());
 }
 
+#[test]
+fn a_name_that_is_no_text_is_read_and_named_in_no_command() {
+    let world = World::new();
+    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9/\xff.csv");
+    let file = world.file(name, "phone\n1\n");
+    let run = world.line("run --sandbox --contract-type 414").args([file]);
+    run.ends(3).shows("vlens-batch check FILE --");
+}
+
 /// To open a pipe is to wait for who writes into it, or reads from it.
 #[test]
 fn pipes_and_devices_are_told_before_they_are_opened() {

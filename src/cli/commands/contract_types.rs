@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::check::form;
 use super::target::{Target, open_api};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
-use crate::cli::files::{Readers, may_be_replaced, refuse_ending, write_bytes, write_file};
+use crate::cli::files::{
+    Readers, may_be_replaced, read_text, refuse_ending, write_bytes, write_file,
+};
 use crate::cli::settings::{Settings, Typed, is_there, quoted_path};
 use crate::error::{Ended, Error};
 use crate::mapping::{form_changes, type_of};
@@ -73,7 +75,7 @@ async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
 fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Value, Error> {
     let form =
         read_form(answer).map_err(|error| Error::of("form_unreadable.answer", &[&id, &error]))?;
-    let before = std::fs::read_to_string(path).ok();
+    let before = read_text(path).ok();
     let before = before.and_then(|text| read_form(&text).ok());
     let folder = path.parent().unwrap_or(path);
     // Whether it is there is told by writing into it.

@@ -200,7 +200,11 @@ pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
     if let Some(row) = args.row {
         return history(&opened, run, RowNumber(row));
     }
-    let summary = opened.summary(run)?;
+    let mut summary = opened.summary(run)?;
+    // People are told at the end.
+    if let (Err(loss), true) = (&opened.memory, settings.output.json) {
+        summary.reason = Some(loss.message.clone());
+    }
     opened.show(&summary)?;
     // As a run on it would end.
     opened.memory?;

@@ -48,6 +48,12 @@ fn every_kind_of_failure_has_its_exit_code_and_its_remedy() {
         expect_level(&report, check, level);
     }
 
+    world.config("[session]\nuser_public_key_file = \"session.pem\"\n");
+    world.file("contract-types/414.json", "{broken");
+    let report = world.ran("doctor --json", 5);
+    for check in ["forms", "public_key"] {
+        expect_level(&report, check, "failure");
+    }
     world.config("[api]\npassword = \"hunter2-in-toml\"\n");
     let report = world.ran("doctor --json", 5);
     expect_level(&report, "config", "failure");

@@ -1,12 +1,14 @@
 //! `doctor`: looks at everything that a run needs, and says what to do about each failure. Changes nothing; the requests that
 //! it makes count against the limits like any other. No secret is shown, not even in part.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
+use super::check::{forms, user_public_key};
 use super::ledger::{KEEP_IT_HERE, is_made};
 use super::target::{Target, open_api};
 use crate::cli::args::{Global, SendArgs};
@@ -15,7 +17,7 @@ use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{FileSystemCheck, Reader, check_file_system, mode_of, refuse_loss};
-use crate::model::{Binding, ContractTypeId, Timestamp};
+use crate::model::{Binding, ContractTypeId, Form, Timestamp};
 use crate::register::Register;
 use crate::report::{Finding, Level, counted, texts};
 use crate::send::{Api, local};
@@ -111,6 +113,10 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("api_key", secret(settings, Part::ApiKey));
     chart.note("password", password(settings));
     chart.note("authority", authority(settings));
+    chart.note("forms", forms(settings).map(|forms| stored(&forms)));
+    let public_key = user_public_key(settings);
+    let public_key = public_key.map(|key| key.map(|_| Finding::of("public_key", &[])));
+    chart.note("public_key", public_key.map(Option::unwrap_or_default));
     let sending = settings.sending(&SendArgs::default());
     let needs_login = settings.needs_login();
     let target = Target::of(settings, &sending, allow_insecure_http, needs_login);
@@ -181,6 +187,13 @@ fn config(settings: &Settings) -> Finding {
         }
         Some(_) => Finding::of("config.read", &[&shown, &fields]),
         None => Finding::of("config.unknown", &[&shown, &fields]),
+    }
+}
+
+fn stored(forms: &BTreeMap<ContractTypeId, Form>) -> Finding {
+    match forms.len() as u64 {
+        0 => Finding::default(),
+        n => Finding::of("forms", &[&counted(n, "form is", "forms are")]),
     }
 }
 

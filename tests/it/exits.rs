@@ -67,6 +67,9 @@ fn a_document_of_json_comes_whole_or_not_at_all() {
         let both = world.ran(command, 2);
         assert!(both.json()["error"]["hint"].is_string(), "{both}");
     }
+    world.file("no-phone.csv", "fullName,Income\nMona,5\n");
+    let open = world.ran("init no-phone.csv --yes --json --contract-type 414", 5);
+    assert!(open.json()["columns"].is_array(), "{open}");
 }
 
 #[test]

@@ -63,7 +63,9 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     }
     if output.json {
         output.print_json(&found.document(&config))?;
-        return Ok(None);
+        let is_whole = found.proposal.knows_recipient();
+        let open = || Error::of("config_invalid.no_recipient", &[]);
+        return is_whole.then_some(None).ok_or_else(open);
     }
     let settings = Settings::find(global, Some(&args.file))?;
     output.say(&found.said(&config, &settings));

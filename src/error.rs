@@ -14,10 +14,10 @@ use serde::Deserialize;
 pub enum Kind {
     /// Something that should not happen: a full disk, a damaged ledger, a mistake of ours.
     Unexpected,
-    /// The file, the mapping, the config or the ledger cannot be used as it is.
-    Unusable,
     /// Vlens refuses every request.
     Refused,
+    /// The file, the mapping, the config or the ledger cannot be used as it is.
+    Unusable,
     /// The command line asks for what cannot be done.
     Usage,
     /// Stopped early, by a signal or a person; the same command goes on.

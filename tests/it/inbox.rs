@@ -191,13 +191,21 @@ fn what_no_workbook_holds_is_no_other_sheets_concern() {
     let header = "phoneNumber,contractTypeId,fullName,_note\n";
     let rows = format!("+201010000003,414,Mona,{long}\n+201010000004,414,{long},\n");
     world.file("inbox/c.csv", format!("{header}{rows}"));
-    let swept = world.line("inbox inbox --settled 0s --json --metrics-file vlens.prom");
+    let swept = |password: &str, code: i32, dealt: &[(&str, u64)]| {
+        let sweep = world.line("inbox inbox --settled 0s --json --metrics-file vlens.prom");
+        deals_with(&sweep.env("VLENS_PASSWORD", password).ends(code), dealt);
+        let metrics = world.read("vlens.prom");
+        let told = format!("exit_code{{tenant=\"sandbox\"}} {code}\n");
+        assert!(metrics.contains(&told), "{metrics}");
+    };
+    let right = world.variables()["VLENS_PASSWORD"].clone();
     let dealt = [("a.csv", 5), ("b.csv", 0), ("c.csv", 3)];
-    deals_with(&swept.ends(5), &dealt);
+    swept(&right, 5, &dealt);
     assert!(world.read("inbox/a.error.txt").contains("16,384"));
-    let metrics = world.read("vlens.prom");
-    assert!(metrics.contains("exit_code{tenant=\"sandbox\"} 5\n"));
-    deals_with(&sweep(&world).expect(0), &[]);
+    swept(&right, 0, &[]);
+    world.file("inbox/d.csv", "");
+    world.file("inbox/e.csv", sheet(&some(5, 1)));
+    swept("wrong", 6, &[("d.csv", 5), ("e.csv", 6)]);
     let of_c = statuses(&world, "c.results.xlsx");
     assert_eq!(of_c, ["created", "invalid"]);
     let marked = world.cells("inbox/c.marked.xlsx", 1);
@@ -264,22 +272,6 @@ fn what_is_kept_or_open_under_a_name_of_ours_stays_and_ours_get_a_number_and_it_
     for name in kept {
         assert_eq!(world.read(format!("inbox/{name}")), "mine");
     }
-}
-
-#[test]
-fn a_broken_config_stops_only_the_sheets_that_go_by_it() {
-    let world = World::with_server();
-    world.file("inbox/vlens-batch.toml", "[recipient");
-    let own = "[recipient]\nphone = \"Tel\"\n[contract]\ntypes = [414]\n[fields.414]\nfullName = \"Name\"\n";
-    world.file("inbox/x.vlens-batch.toml", own);
-    world.file("inbox/x.csv", "Tel,Name\n+201010000005,Mona\n");
-    world.file("inbox/y.csv", sheet(&some(1, 1)));
-    deals_with(&sweep(&world).expect(5), &[("x.csv", 0)]);
-    let said = world.read("inbox/vlens-batch.error.txt");
-    assert!(said.contains("vlens-batch.toml"), "{said}");
-    world.file("inbox/vlens-batch.toml", "");
-    deals_with(&sweep(&world).expect(0), &[("y.csv", 0)]);
-    assert!(!world.path("inbox/vlens-batch.error.txt").exists());
 }
 
 #[test]
@@ -505,9 +497,12 @@ fn a_sheet_is_sent_for_each_config_under_which_somebody_puts_it_in() {
     deals_with(&sweep(&world).expect(3), &[("a.csv", 3)]);
     put("inbox/copy.csv");
     deals_with(&sweep(&world).expect(0), &[]);
+    world.file("inbox/vlens-batch.toml", "[recipient");
     config("inbox/own.vlens-batch.toml", "A = 415, B = 415");
     put("inbox/own.csv");
-    deals_with(&sweep(&world).expect(0), &[("own.csv", 0)]);
+    deals_with(&sweep(&world).expect(5), &[("own.csv", 0)]);
+    let told = world.path("inbox/vlens-batch.error.txt");
+    assert!(told.exists());
     config("other/vlens-batch.toml", "A = [414, 415], B = [414, 415]");
     put("other/a.csv");
     world.line("inbox other --settled 0s --json").ends(0);
@@ -515,6 +510,7 @@ fn a_sheet_is_sent_for_each_config_under_which_somebody_puts_it_in() {
     // What lies there asks for nothing more: under another type everybody of all months would be invited anew.
     config("inbox/vlens-batch.toml", "A = 414, B = 414");
     deals_with(&sweep(&world).expect(0), &[]);
+    assert!(!told.exists());
     put("inbox/again.csv");
     deals_with(&sweep(&world).expect(0), &[("again.csv", 0)]);
     assert_eq!(world.accepted().len(), 6);

@@ -20,6 +20,7 @@ use crate::cli::files::{Readers, beside, is_in_use, may_be_replaced, read_text, 
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{caught, watch_signals};
+use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{InboxFile, Lock, Reader};
@@ -43,7 +44,7 @@ const LONGEST_STEM: usize = 255 - ".run-1234567890.results.xlsx".len();
 pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     let (sweep, output) = (Sweep::begin(args, global)?, global.output);
     let mut files: Vec<Swept> = Vec::new();
-    let mut faults: Vec<Error> = sweep.config_fault.iter().cloned().collect();
+    let mut faults: Vec<Error> = sweep.settings.as_ref().err().cloned().into_iter().collect();
     for found in sweep.complete_sheets().await? {
         if sweep.stop.is_stopping() || files.last().is_some_and(|swept| swept.stops) {
             break;
@@ -76,8 +77,11 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     if sweep.stop.is_stopping() {
         faults.push(Error::of("interrupted.inbox", &[]));
     }
-    let gravest = faults.into_iter().min_by_key(|fault| fault.kind);
-    gravest.map_or(Ok(None), Err)
+    let Some(gravest) = faults.into_iter().min_by_key(|fault| fault.kind) else {
+        sweep.note_end();
+        return Ok(None);
+    };
+    Err(gravest)
 }
 
 /// What became of a file.
@@ -152,8 +156,8 @@ struct Sweep<'a> {
     send: SendArgs,
     global: &'a Global,
     stop: Arc<StopSignal>,
-    /// Of the sheets that have no config of their own, or of what goes with it.
-    config_fault: Option<Error>,
+    /// Of the sheets that have no config of their own; or why none of these can be sent.
+    settings: Result<Settings>,
 }
 
 impl<'a> Sweep<'a> {
@@ -163,15 +167,15 @@ impl<'a> Sweep<'a> {
             .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
         tempfile::tempfile_in(&args.dir)
             .map_err(|error| unusable(&args.dir, "cannot be written to", &error))?;
-        let found = Settings::find(global, Some(&args.dir.join(RESULTS)));
-        let config_fault = found.and_then(|settings| decided_by(&settings)).err();
+        let settings = Settings::find(global, Some(&args.dir.join(RESULTS)));
+        let settings = settings.and_then(|found| decided_by(&found).map(|_| found));
         let place = args.dir.join(CONFIG_ERROR);
-        match &config_fault {
-            Some(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
-            None => clear([place]),
+        match &settings {
+            Err(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
+            Ok(_) => clear([place]),
         }
         Ok(Sweep {
-            config_fault,
+            settings,
             send: SendArgs {
                 rate: args.rate.clone(),
                 sandbox: args.sandbox,
@@ -189,7 +193,7 @@ impl<'a> Sweep<'a> {
     async fn complete_sheets(&self) -> Result<Vec<Found>> {
         let mut new = self.sheets()?;
         new.retain(|found| !self.has_swept(found).unwrap_or(false));
-        let ledger = |found| self.settings(found)?.ledger(self.send.sandbox);
+        let ledger = |found| self.settings_of(found)?.ledger(self.send.sandbox);
         let ledger = new.first().map(ledger);
         let is_held = matches!(&ledger, Some(Ok(ledger)) if Lock::is_held(ledger));
         let rest = tokio::time::sleep(self.args.settled);
@@ -244,7 +248,7 @@ impl<'a> Sweep<'a> {
 
     /// Sheets of this folder with rows that are due though no sweep will send them: gone, or what lies there now is dealt with.
     fn left_behind(&self) -> Result<Vec<Error>> {
-        let settings = Settings::find(self.global, Some(&self.args.dir.join(RESULTS)))?;
+        let settings = self.settings.as_ref().map_err(Error::clone)?;
         let path = settings.ledger(self.send.sandbox)?;
         let reader = Reader::open(&path)?.filter(|_| !Lock::is_held(&path));
         let mut unfinished = reader.map_or(Ok(Vec::new()), |reader| reader.unfinished())?;
@@ -263,20 +267,37 @@ impl<'a> Sweep<'a> {
         Ok(told.collect())
     }
 
-    fn settings(&self, found: &Found) -> Result<Settings> {
+    /// Has the metrics of an earlier end told no longer; those of a process that is at work are its own.
+    fn note_end(&self) {
+        let (Some(path), Ok(settings)) = (&self.send.metrics_file, &self.settings) else {
+            return;
+        };
+        let ledger = settings.ledger(self.send.sandbox);
+        if ledger.is_ok_and(|ledger| !Lock::is_held(&ledger)) {
+            let tenant = settings.tenancy_name().ok().flatten();
+            Metrics::open(path, tenant.as_deref()).write(None, Some(0));
+        }
+    }
+
+    fn settings_of(&self, found: &Found) -> Result<Settings> {
         Settings::find(self.global, Some(&found.path))
     }
 
-    /// Without a config that can be read, nothing is known of it; that is told once for all.
     fn has_swept(&self, found: &Found) -> Result<bool> {
-        let settings = match self.settings(found) {
-            Err(error) if self.config_fault.as_ref() == Some(&error) => return Ok(true),
-            settings => settings?,
-        };
+        let settings = self.settings_of(found)?;
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         reader.map_or(Ok(false), |reader| {
             reader.has_swept(&found.file, || decided_by(&settings))
         })
+    }
+
+    /// What holds for a file, what decides what becomes of it, and what it is known by.
+    fn look(&self, found: &Found) -> Result<(Settings, [u8; 32], [u8; 32])> {
+        let settings = self.settings_of(found)?;
+        let decided_by = decided_by(&settings)?;
+        let hash = Sha256::new_with_prefix(input(&found.path)?.fingerprint()?);
+        let sheet = hash.chain_update(decided_by).finalize().into();
+        Ok((settings, decided_by, sheet))
     }
 
     /// Runs a file and puts its results beside it. None: it is used already, or goes by what was told once for all.
@@ -286,15 +307,9 @@ impl<'a> Sweep<'a> {
         if File::open(&found.path).is_err_and(is_away) {
             return Ok(None);
         }
-        let looked = self.settings(found).and_then(|settings| {
-            let decided_by = decided_by(&settings)?;
-            let hash = Sha256::new_with_prefix(input(&found.path)?.fingerprint()?);
-            let sheet = hash.chain_update(decided_by).finalize().into();
-            Ok((settings, decided_by, sheet))
-        });
-        let (settings, decided_by, sheet) = match looked {
+        let (settings, decided_by, sheet) = match self.look(found) {
             Ok(looked) => looked,
-            Err(error) if self.config_fault.as_ref() == Some(&error) => return Ok(None),
+            Err(error) if self.settings.as_ref().err() == Some(&error) => return Ok(None),
             Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;

@@ -282,10 +282,28 @@ fn announced_size(path: &Path) -> u64 {
 /// What belongs to a ledger's file.
 pub(super) const LOG: [&str; 3] = ["-wal", "-shm", "-journal"];
 
-/// Moves files of a ledger that is of no use any more out of the way; nothing of it is deleted.
+/// Stands before the time at which a file was set aside.
+const ASIDE: &str = ".lost-";
+
+/// Moves files of a ledger that is of no use any more out of the way; nothing of it is deleted until it is purged.
 pub(super) fn set_aside(path: &Path, suffixes: &[&str], stamp_ms: i64) -> Result<()> {
     suffixes.iter().try_for_each(|suffix| {
-        let aside = beside(path, &format!(".lost-{stamp_ms}{suffix}"));
+        let aside = beside(path, &format!("{ASIDE}{stamp_ms}{suffix}"));
         if_there(path, fs::rename(beside(path, suffix), aside))
     })
+}
+
+/// Deletes what was set aside before a moment.
+pub(super) fn delete_aside(path: &Path, before_ms: i64) -> Result<()> {
+    let folder = fs::read_dir(place::folder_of(path)).map_err(|error| io_failure(path, &error))?;
+    let aside = beside(path, ASIDE);
+    for file in folder.flatten().map(|entry| entry.path()) {
+        let (file_text, aside) = (file.to_string_lossy(), aside.to_string_lossy());
+        let stamp = file_text.strip_prefix(&*aside);
+        let stamp = stamp.and_then(|stamp| stamp.split('-').next()?.parse::<i64>().ok());
+        if stamp.is_some_and(|stamp_ms| stamp_ms < before_ms) {
+            if_there(path, fs::remove_file(&file))?;
+        }
+    }
+    Ok(())
 }

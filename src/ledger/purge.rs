@@ -1,5 +1,6 @@
 //! Forgets personal data and tokens of rows that were finished long ago, in the file and in its log.
 
+use super::memory::delete_aside;
 use super::open::Ledger;
 use super::place::Watch;
 use crate::error::{Error, Result};
@@ -7,7 +8,8 @@ use crate::failpoint;
 use crate::model::Timestamp;
 
 impl Ledger {
-    /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`. Returns how many rows and session
+    /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`, and deletes ledgers that were set aside
+    /// before. Returns how many rows and session
     /// tokens are gone, and how many rows as old were kept, since they are pending, failed or uncertain.
     pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<(u64, u64, u64)> {
         let purge = include_str!("purge.sql").replace("CUTOFF", &cutoff.0.to_string());
@@ -24,6 +26,7 @@ impl Ledger {
         self.cut_log()?;
         self.db.script("PRAGMA secure_delete = FAST")?;
         self.watch = Watch::new(self.path());
+        delete_aside(self.path(), cutoff.0)?;
         Ok(report.unwrap_or_default())
     }
 

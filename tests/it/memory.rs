@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{Customer, Finished, Promise, Vlens, World, customers, rows, sheet};
 
@@ -216,16 +216,19 @@ fn a_new_ledger_in_place_of_a_lost_one_leaves_what_is_left() {
     send(&world).args(["--new-ledger", "--expect=3"]).ends(3);
     is_told(&world, "a new ledger that was not meant");
     send(&world).args(["--new-ledger"]).ends(0);
-    let folder = world.ledger().parent().unwrap().to_path_buf();
-    let names = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let aside = names.into_iter().find(|path| {
-        let name = path.to_string_lossy();
-        name.contains(".lost-") && name.ends_with("-wal")
-    });
-    assert_eq!(fs::read(aside.unwrap()).unwrap(), log);
+    let aside = || {
+        let folder = fs::read_dir(world.ledger().parent().unwrap()).unwrap();
+        let paths = folder.map(|entry| entry.unwrap().path());
+        let is_aside = |path: &PathBuf| path.to_string_lossy().contains(".db.lost-");
+        paths.filter(is_aside).collect::<Vec<_>>()
+    };
+    let kept = aside().into_iter().map(|path| fs::read(path).unwrap());
+    assert!(kept.into_iter().any(|kept| kept == log));
     send(&world).ends(0);
+    world.ran("purge --older-than 1d --yes", 0);
+    assert!(!aside().is_empty());
+    world.ran("purge --older-than 0d --yes", 0);
+    assert_eq!(aside(), Vec::<PathBuf>::new());
 }
 
 /// Both were let in: the first stops at its next intent, and nobody is invited twice.

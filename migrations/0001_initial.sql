@@ -65,8 +65,7 @@ CREATE TABLE invitations (
     key         BLOB NOT NULL,
     status      TEXT NOT NULL,           -- created, rejected, failed, uncertain or pending
     created_run INTEGER,                 -- set exactly while the status is created
-    content_id  INTEGER NOT NULL,        -- what the status speaks of
-    wanted_id   INTEGER,                 -- what the newest row asks for, where that is a request of another body
+    content_id  INTEGER NOT NULL,        -- what the status speaks of; of a pending one, what it is sent as
     overcome    TEXT,                    -- of a pending one: the status that a person's word or new content has overcome; created, if it ever was
     was_created INTEGER                  -- 1 once it was created, whatever a person's word has had it sent again as since
 ) STRICT;

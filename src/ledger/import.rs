@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use super::open::Ledger;
 use super::reader::Reader;
 use super::sql::{InvitationId, Json, Salt, keyed_hash, masked, to_json};
-use super::status::{Decide, Meeting};
+use super::status::Meeting;
 use crate::error::Result;
 use crate::mapping::names::comparable;
 use crate::model::{
-    Addresses, Cell, CustomerKey, Invitation, Moment, Problem, Row, RowNumber, RunId,
+    Addresses, Cell, CustomerKey, Invitation, Moment, Problem, Row, RowNumber, RunId, Status,
 };
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
@@ -34,8 +34,6 @@ pub struct Import<'l> {
     last_before: i64,
     last_content: i64,
     above: MetAbove,
-    /// Rows that were created with other content and stay so.
-    left: u64,
 }
 
 /// The invitations, each `met`, that have the key of a row (`?1`).
@@ -70,7 +68,7 @@ impl Reader {
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
     fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         let by_key = format!(
-            "SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, 0, i.key, 0
+            "SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, NULL, i.key, 0
              FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
              WHERE i.id = coalesce(
                  (SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}),
@@ -109,13 +107,11 @@ impl Reader {
 
     /// The same among those whom other columns told apart.
     fn meeting_of_others(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
-        // An earlier row of this sheet may have taken over what was never created.
         const BY_BODY: &str = "
-            SELECT i.id, i.status, o.is_it AND (i.was_created IS 1 OR it.body_hash IS o.body_hash), i.was_created IS 1, 0, i.key, 0
-            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id CROSS JOIN contents it ON it.id = i.content_id
+            SELECT i.id, i.status, o.is_it, i.was_created IS 1, NULL, i.key, 0 FROM temp.others o CROSS JOIN invitations i ON i.id = o.id
             WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
         const BY_RECIPIENT: &str = "
-            SELECT i.id, i.status, 0, i.was_created IS 1, 0, i.key, 0
+            SELECT i.id, i.status, 0, i.was_created IS 1, NULL, i.key, 0
             FROM temp.others o CROSS JOIN invitations i ON i.id = o.id
             WHERE NOT o.is_met AND (o.phone = ?1 OR o.email = ?2 AND (o.phone IS NULL OR ?1 IS NULL))
             ORDER BY o.phone IS ?1 DESC, i.id LIMIT 1";
@@ -193,9 +189,9 @@ pub struct Asked {
     pub problem: Option<Problem>,
 }
 
-/// The invitations that rows of a sheet have met, each with the row.
+/// The invitations that rows of a sheet have met, each with the row; with its body's hash where that takes over what was never created.
 #[derive(Debug, Default)]
-pub struct MetAbove(HashMap<InvitationId, RowNumber>);
+pub struct MetAbove(HashMap<InvitationId, (RowNumber, Option<[u8; 8]>)>);
 
 impl MetAbove {
     /// What the next row asks for. Whoever was taken for another may stand beside him in that sheet, and have been invited himself.
@@ -203,14 +199,20 @@ impl MetAbove {
         let key = masked(&reader.salt, of.key);
         for look in [Reader::meeting, Reader::meeting_of_others] {
             let Some(met) = look(reader, of)? else { break };
-            let first = *self.0.entry(met.invitation).or_insert(row);
-            let above = (first != row).then_some((first, met.standing.same_content));
-            let problem = above.filter(|(_, is_same)| !is_same);
+            let same_content = met.standing.same_content;
+            let hash = || body_hash(&reader.salt, &of.body);
+            let (first, taken) = *self.0.entry(met.invitation).or_insert_with(|| {
+                let is_kept = matches!(met.standing.status, Status::Created | Status::Uncertain);
+                (row, (!same_content && !is_kept).then(hash))
+            });
+            let is_same = taken.map_or(same_content, |taken| taken == hash());
+            let above = (first != row).then_some(first);
+            let problem = above.filter(|_| !is_same);
             if met.key == key || problem.is_none() {
-                let problem = problem.map(|(first, _)| Problem::same_recipient(row, first));
+                let problem = problem.map(|first| Problem::same_recipient(row, first));
                 return Ok(Asked {
                     known: Some(met),
-                    above: above.map(|(first, _)| first),
+                    above,
                     problem,
                 });
             }
@@ -236,17 +238,10 @@ fn body_hash(salt: &Salt, body: &str) -> [u8; 8] {
 }
 
 impl Ledger {
-    /// Begins a run over a sheet that is imported already: its rows meet their invitations as if it were imported again.
-    pub fn begin_run_on(
-        &mut self,
-        sheet: i64,
-        source: &str,
-        started: &Moment,
-        decide: Decide<'_>,
-    ) -> Result<RunId> {
+    /// Begins a run over a sheet that is imported already.
+    pub fn begin_run_on(&mut self, sheet: i64, source: &str, started: &Moment) -> Result<RunId> {
         self.write(|ledger| {
             let run = ledger.begin_run(sheet, source, started)?;
-            ledger.meet_again(run, decide)?;
             ledger.hold_if_lost(run, started)?;
             Ok(run)
         })
@@ -287,7 +282,6 @@ impl Ledger {
                 last_before: last,
                 last_content: last,
                 above: MetAbove::default(),
-                left: 0,
             };
             fill(&mut import)?;
             if last == 0 {
@@ -297,7 +291,6 @@ impl Ledger {
             if told_by.is_empty() {
                 ledger.know_by_the_other(sheet)?;
             }
-            ledger.note_changed(run, import.left)?;
             ledger.hold_if_lost(run, started)?;
             Ok(run)
         });
@@ -361,8 +354,8 @@ impl Ledger {
 const KEY_INDEX: &str = "CREATE UNIQUE INDEX invitations_by_key ON invitations (key)";
 
 impl Import<'_> {
-    /// A row with an invitation that no earlier row of its sheet asks for.
-    pub fn valid(&mut self, row: &Row, invitation: &Invitation, decide: Decide<'_>) -> Result<()> {
+    /// A row with an invitation that no earlier row of its sheet asks for. One that is known stays as it is until the run is let go.
+    pub fn valid(&mut self, row: &Row, invitation: &Invitation) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
         const ALIAS: &str = "
@@ -385,20 +378,18 @@ impl Import<'_> {
                 let id = self.content(row, None, Some(invitation), None)?;
                 db.run(NEW, (id, key))?;
                 if self.last_before > 0 {
-                    self.above.0.insert(InvitationId(id), row.number);
+                    let met = (row.number, None);
+                    self.above.0.insert(InvitationId(id), met);
                 }
                 self.add_row(row, id, None, true)
             }
-            (Some(mut meeting), None) => {
-                let id = meeting.invitation;
-                if meeting.key != key {
+            (Some(met), None) => {
+                let id = met.invitation;
+                if met.key != key {
                     db.run(ALIAS, (key, id))?;
                 }
-                meeting.content = self.content(row, Some(id), Some(invitation), None)?;
-                let plan = decide(Some(meeting.standing));
-                self.left += u64::from(meeting.is_left(plan));
-                let is_due = self.ledger.meet(&meeting, plan)?;
-                self.add_row(row, meeting.content, None, is_due)
+                let content = self.content(row, Some(id), Some(invitation), None)?;
+                self.add_row(row, content, None, met.is_due())
             }
         }
     }

@@ -24,5 +24,5 @@ pub use open::{Ledger, Worker};
 pub use place::{FileSystemCheck, beside, check_file_system, folder_of, mode_of};
 pub use reader::{Reader, refuse_loss};
 pub use sql::{Event, InvitationId};
-pub use status::DueRow;
+pub use status::{DueRow, Planned};
 pub use writer::Writer;

@@ -25,25 +25,23 @@ pub struct DueRow {
     pub known: Option<RegisterId>,
 }
 
-/// Says what is to become of a row from how its invitation stands (none: never seen).
-pub type Decide<'d> = &'d dyn Fn(Option<Standing>) -> Plan;
-
 /// A row of a sheet beside the invitation that it asks for, which was there before it.
 pub struct Meeting {
     pub invitation: InvitationId,
     /// The invitation's.
-    status: Status,
+    pub status: Status,
     /// As far as this row's content is concerned: one that was created, and is being sent again as something else, stays created for
     /// whoever did not ask for that.
     pub standing: Standing,
-    /// What the row asks for; 0 where that is not known yet.
-    pub(super) content: i64,
+    /// What it would be sent as; none where that is purged or not known yet.
+    content: Option<i64>,
     /// As it is kept.
     pub(super) key: CustomerKey,
     row: RowNumber,
 }
 
-/// Of columns: invitation, its status, whether its content is the row's, whether it was ever created, the row's content, the key, the row.
+/// Of columns: invitation, its status, whether its content is the row's, whether it was ever created, what it would be sent as, the key,
+/// the row.
 impl TryFrom<&Row<'_>> for Meeting {
     type Error = rusqlite::Error;
 
@@ -64,18 +62,42 @@ impl TryFrom<&Row<'_>> for Meeting {
     }
 }
 
-/// Rows of a sheet for which something could be done: neither settled as they are, nor due as they are.
-const OPEN_ROWS: &str = "
-    SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, c.id, i.key, r.row
-    FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)
-      AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id OR i.wanted_id IS NOT NULL)
-    ORDER BY r.row";
+/// What a run is to do with invitations that are there: planned first, so that a person can be asked, and carried out once nothing holds
+/// it back. So nobody is due, and nobody's content is another, by a word that was taken back.
+#[derive(Default)]
+pub struct Planned {
+    sent: Vec<Meeting>,
+    /// Invitations that stay as they are, with the newest content that asks for the same.
+    same: Vec<(InvitationId, i64)>,
+    /// Rows that were created with other content, and stay so.
+    left: u64,
+    /// The rows that are meant; none: all.
+    pub only: Option<BTreeSet<RowNumber>>,
+}
+
+impl Planned {
+    /// The rows that change, in the sheet's order.
+    pub fn rows(&self) -> impl Iterator<Item = RowNumber> {
+        self.sent.iter().map(|met| met.row)
+    }
+
+    /// Rows that were created with other content, sent again or not.
+    pub fn changed(&self) -> u64 {
+        let again = |met: &&Meeting| met.standing.status == Status::Created;
+        self.left + self.sent.iter().filter(again).count() as u64
+    }
+
+    /// How many will be due of a run with so many that are.
+    pub fn due(&self, pending: u64) -> u64 {
+        let more = self.sent.iter().filter(|met| !met.is_due()).count();
+        let all = pending + more as u64;
+        self.only.as_ref().map_or(all, |rows| rows.len() as u64)
+    }
+}
 
 impl Meeting {
-    /// Whether the invitation was created with another content, and stays as it is.
-    pub(super) fn is_left(&self, plan: Plan) -> bool {
-        plan == Plan::Skip && !self.standing.same_content
+    pub fn is_due(&self) -> bool {
+        self.status == Status::Pending
     }
 }
 
@@ -83,7 +105,7 @@ impl Ledger {
     /// Makes due within a transaction, by nobody's word, whom the team's register lets anybody send.
     pub fn free(&self, invitation: InvitationId) -> Result<()> {
         let by_nobody = "UPDATE invitations SET overcome = NULL WHERE id = ?1";
-        self.make_due(invitation)?;
+        self.make_due(invitation, None)?;
         self.db.run(by_nobody, [invitation])
     }
 
@@ -102,79 +124,71 @@ impl Ledger {
         self.db.run(SET, (invitation, status, by))
     }
 
-    /// Makes an invitation due with the newest content that was asked for. False, and nothing done, when its body was purged.
-    fn make_due(&self, invitation: InvitationId) -> Result<bool> {
+    /// Makes an invitation due, with this content or as it stands. Nothing is done when its body was purged.
+    fn make_due(&self, invitation: InvitationId, content: Option<i64>) -> Result<()> {
         const RENEW: &str = "
-            UPDATE invitations SET content_id = coalesce(wanted_id, content_id), wanted_id = NULL,
+            UPDATE invitations SET content_id = coalesce(?2, content_id),
                 overcome = CASE WHEN was_created THEN 'created' WHEN status IN ('rejected', 'uncertain') THEN status ELSE overcome END
-            WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(wanted_id, content_id)) IS NOT NULL";
-        let found = self.db.change(RENEW, [invitation])? > 0;
-        if found {
+            WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(?2, content_id)) IS NOT NULL";
+        if self.db.change(RENEW, (invitation, content))? > 0 {
             self.set_status(invitation, Status::Pending, None)?;
         }
-        Ok(found)
+        Ok(())
     }
 
-    /// Notes what a row asks for, and does what is planned for it. Returns whether it is due.
-    pub(super) fn meet(&self, meeting: &Meeting, plan: Plan) -> Result<bool> {
-        const NOTE: &str = "
-            UPDATE invitations SET content_id = iif(?3, ?2, content_id), wanted_id = iif(?3, NULL, ?2) WHERE id = ?1";
-        let same_content = meeting.standing.same_content;
-        if same_content || plan != Plan::Skip {
-            let note = (meeting.invitation, meeting.content, same_content);
-            self.db.run(NOTE, note)?;
-        }
-        let is_due = meeting.status == Status::Pending;
-        if plan == Plan::Send && !(is_due && same_content) {
-            return Ok(self.make_due(meeting.invitation)? || is_due);
-        }
-        Ok(is_due)
+    /// Does what is planned; `word` is a person's, by which some are due again.
+    pub fn carry_out(
+        &mut self,
+        run: RunId,
+        planned: Planned,
+        word: Option<Event>,
+        now: &Moment,
+    ) -> Result<()> {
+        const STANDS_AS: &str = "UPDATE invitations SET content_id = ?2 WHERE id = ?1";
+        self.write(|ledger| {
+            if word.is_none() {
+                ledger.note_changed(run, planned.left)?;
+            }
+            for same in planned.same {
+                ledger.db.run(STANDS_AS, same)?;
+            }
+            for met in planned.sent {
+                ledger.make_due(met.invitation, met.content)?;
+                if let Some(word) = word.filter(|_| !met.is_due()) {
+                    ledger.note_decision(met.invitation, word, None, now)?;
+                }
+            }
+            Ok(())
+        })
     }
 
-    /// Within a transaction, lets the rows of a run's sheet meet their invitations.
-    pub fn meet_again(&self, run: RunId, decide: Decide<'_>) -> Result<()> {
-        let mut left = 0;
-        for meeting in self.open_rows(run, None)? {
-            let plan = decide(Some(meeting.standing));
-            left += u64::from(meeting.is_left(plan));
-            self.meet(&meeting, plan)?;
-        }
-        self.note_changed(run, left)
-    }
-
-    /// Notes how many rows of a run were created with other content and left so.
-    pub(super) fn note_changed(&self, run: RunId, left: u64) -> Result<()> {
+    /// Notes within a transaction how many rows of a run were created with other content and not sent again.
+    pub fn note_changed(&self, run: RunId, rows: u64) -> Result<()> {
         let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
-        self.db.run(note, (run, left))
+        self.db.run(note, (run, rows))
     }
 
-    /// Has a person's word, `event`, hold for rows of a run that have one of these statuses: for all of them or for those named.
-    /// Returns for which it does: whoever's body was purged cannot be due again.
-    pub fn decide(
+    /// Has a person's word, `event`, hold for rows of a run that are uncertain, all of them or those named. Returns how many.
+    pub fn settle(
         &mut self,
         run: RunId,
         event: Event,
-        statuses: &[Status],
         rows: Option<&BTreeSet<RowNumber>>,
         now: &Moment,
-    ) -> Result<BTreeSet<RowNumber>> {
+    ) -> Result<u64> {
         self.write(|ledger| {
             ledger.belong_to(run)?;
-            let mut decided = BTreeSet::new();
-            for meeting in ledger.open_rows(run, rows)? {
-                let id = meeting.invitation;
-                if !statuses.contains(&meeting.status) {
-                    continue;
-                }
-                if event == Event::SettledCreated {
-                    ledger.set_status(id, Status::Created, Some(run))?;
-                } else if !ledger.make_due(id)? {
-                    continue;
+            let mut uncertain = ledger.open_rows(run, rows, false)?;
+            uncertain.retain(|open| open.status == Status::Uncertain);
+            for open in &uncertain {
+                let id = open.invitation;
+                match event {
+                    Event::SettledCreated => ledger.set_status(id, Status::Created, Some(run))?,
+                    _ => ledger.make_due(id, None)?,
                 }
                 ledger.note_decision(id, event, None, now)?;
-                decided.insert(meeting.row);
             }
-            Ok(decided)
+            Ok(uncertain.len() as u64)
         })
     }
 
@@ -222,7 +236,7 @@ impl Reader {
         run: RunId,
         rows: Option<&BTreeSet<RowNumber>>,
     ) -> Result<Vec<(RowNumber, InvitationId, CustomerKey, Status)>> {
-        let mut open = self.open_rows(run, rows)?;
+        let mut open = self.open_rows(run, rows, false)?;
         open.retain(|open| matches!(open.status, Status::Uncertain | Status::Rejected));
         let customer = |open: Meeting| {
             let key = unmasked(&self.salt, open.key);
@@ -231,9 +245,44 @@ impl Reader {
         Ok(open.into_iter().map(customer).collect())
     }
 
-    /// In the sheet's order: all, or those named.
-    fn open_rows(&self, run: RunId, rows: Option<&BTreeSet<RowNumber>>) -> Result<Vec<Meeting>> {
-        let mut open: Vec<Meeting> = self.db.all(OPEN_ROWS, [run])?;
+    /// Plans for the rows of a run, all or those named; `is_brought`: its file is at hand, and what that says is the newest.
+    pub fn planned(
+        &self,
+        run: RunId,
+        rows: Option<&BTreeSet<RowNumber>>,
+        is_brought: bool,
+        plan: &dyn Fn(&Meeting) -> Plan,
+    ) -> Result<Planned> {
+        let mut planned = Planned::default();
+        for met in self.open_rows(run, rows, is_brought)? {
+            let (plan, same_content) = (plan(&met), met.standing.same_content);
+            let is_as_it_is = met.is_due() && same_content;
+            match met.content {
+                Some(_) if plan == Plan::Send && !is_as_it_is => planned.sent.push(met),
+                Some(content) if same_content => planned.same.push((met.invitation, content)),
+                _ => planned.left += u64::from(plan == Plan::Skip && !same_content),
+            }
+        }
+        Ok(planned)
+    }
+
+    /// Rows of a run's sheet for which something could be done, neither settled as they are nor due as they are, in its order: all, or
+    /// those named. What a newer sheet had an invitation stand for, it is sent as, unless the file is brought once more.
+    fn open_rows(
+        &self,
+        run: RunId,
+        rows: Option<&BTreeSet<RowNumber>>,
+        is_brought: bool,
+    ) -> Result<Vec<Meeting>> {
+        const OPEN_ROWS: &str = "
+            SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, (
+                SELECT id FROM contents WHERE body IS NOT NULL AND id = iif(NOT ?2 AND EXISTS (
+                    SELECT 1 FROM rows WHERE content_id = i.content_id AND sheet_id > r.sheet_id), i.content_id, c.id)), i.key, r.row
+            FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
+            WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)
+              AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id)
+            ORDER BY r.row";
+        let mut open: Vec<Meeting> = self.db.all(OPEN_ROWS, (run, is_brought))?;
         open.retain(|open| rows.is_none_or(|rows| rows.contains(&open.row)));
         Ok(open)
     }
@@ -269,9 +318,12 @@ impl Reader {
         self.db.all(UNFINISHED, ())
     }
 
-    /// The body of the first row that is due in a run, if any.
-    pub fn first_due_body(&self, run: RunId) -> Result<Option<String>> {
-        let first = self.due(run, RowNumber(0), 1)?.pop();
-        Ok(first.map(|row| row.customer.body))
+    /// The body of the first row of a run that is due, or else has one from row `from` on.
+    pub fn first_body(&self, run: RunId, from: RowNumber) -> Result<Option<String>> {
+        const FIRST: &str = "
+            SELECT c.body FROM rows r CROSS JOIN contents c ON c.id = r.content_id
+            WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND (r.is_due OR r.row >= ?2) AND c.body IS NOT NULL
+            ORDER BY r.row LIMIT 1";
+        self.db.value(FIRST, (run, from))
     }
 }

@@ -1,7 +1,7 @@
 //! A sheet and its mapping, opened together; its rows, each with what it becomes, in the sheet's order; and the import that brings
 //! all of them into the ledger before anything is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::iter::Peekable;
 use std::num::NonZero;
@@ -16,10 +16,11 @@ use super::stop::StopSignal;
 use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
-use crate::ledger::{Ledger, SheetIdentity};
+use crate::ledger::{Ledger, Planned, SheetIdentity};
 use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{
-    Aside, ContractTypeId, Judged, Moment, Note, Problem, Row, RowNumber, RunId, Standing, Verdict,
+    Aside, ContractTypeId, Judged, Moment, Note, Plan, Problem, Row, RowNumber, RunId, Status,
+    Verdict,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
@@ -226,19 +227,17 @@ pub fn import(
     sheet: &mut Sheet,
     identity: &SheetIdentity,
     source: &str,
-    wishes: Wishes,
     started: &Moment,
     stop: &StopSignal,
 ) -> Result<RunId, Error> {
-    let decide = |standing: Option<Standing>| plan(standing, wishes);
     if let Some(known) = ledger.known_sheet(identity)? {
-        return ledger.begin_run_on(known, source, started, &decide);
+        return ledger.begin_run_on(known, source, started);
     }
     let columns = sheet.columns();
     let told_by = sheet.mapping.told_by.clone();
     let run = ledger.import(source, identity, &columns, &told_by, started, |import| {
         sheet.walk(stop, |Judged { row, verdict, .. }| match &*verdict {
-            Verdict::Valid(invitation) => import.valid(row, invitation, &decide),
+            Verdict::Valid(invitation) => import.valid(row, invitation),
             Verdict::Duplicate(of) => import.duplicate(row, *of),
             Verdict::Invalid(problems) => import.invalid(row, problems),
             Verdict::Aside(_) => Ok(()),
@@ -250,8 +249,40 @@ pub fn import(
     Ok(run)
 }
 
-/// Applies the plan to rows that are in the ledger already: the same table as for rows of a file.
-pub fn make_due(ledger: &Ledger, run: RunId, wishes: Wishes) -> Result<(), Error> {
-    let decide = |standing| plan(standing, wishes);
-    ledger.write(|ledger| ledger.meet_again(run, &decide))
+/// What is wanted of rows that are in the ledger. Nothing of it is done before it is let go.
+pub enum Wanted {
+    /// All that a file asks for. It is at hand, and what it says is the newest.
+    OfFile(Wishes),
+    /// What is due, and what is wished for beyond that.
+    Due(Wishes),
+    /// Once more, by a person's word, what stands so: of these rows or of all.
+    Again(Vec<Status>, Option<BTreeSet<RowNumber>>),
+}
+
+impl Wanted {
+    /// Plans it, and notes how many rows changed: as long as it is not let go, none of them is sent again.
+    pub fn planned(&self, ledger: &Ledger, run: RunId) -> Result<Planned, Error> {
+        let (rows, is_brought) = match self {
+            Wanted::OfFile(_) => (None, true),
+            Wanted::Due(_) => (None, false),
+            Wanted::Again(_, rows) => (rows.as_ref(), false),
+        };
+        let mut planned = ledger.planned(run, rows, is_brought, &|met| match self {
+            Wanted::Again(statuses, _) if statuses.contains(&met.status) => Plan::Send,
+            Wanted::Again(..) => Plan::Hold,
+            Wanted::OfFile(wishes) => plan(Some(met.standing), *wishes),
+            Wanted::Due(wishes) => match plan(Some(met.standing), *wishes) {
+                Plan::Send if *wishes == Wishes::default() && !met.is_due() => Plan::Hold,
+                planned => planned,
+            },
+        })?;
+        match self {
+            Wanted::Again(_, Some(rows)) => planned.only = Some(rows.clone()),
+            Wanted::Again(_, None) => planned.only = Some(planned.rows().collect()),
+            Wanted::OfFile(_) | Wanted::Due(_) => {
+                ledger.write(|ledger| ledger.note_changed(run, planned.changed()))?;
+            }
+        }
+        Ok(planned)
+    }
 }

@@ -12,7 +12,7 @@ mod stop;
 
 pub use api::{Api, Credentials};
 pub use decide::{Wishes, plan};
-pub use import::{Sheet, import, make_due};
+pub use import::{Sheet, Wanted, import};
 pub use limiter::{Limiter, Limits};
 pub use stop::{StopReason, StopSignal, local};
 

@@ -231,16 +231,3 @@ fn a_ledger_of_another_tenant_or_address_is_refused() {
     assert_eq!(world.server_log().len(), before);
     goes_on_as_if_nothing_had_been(&world, 20);
 }
-
-#[test]
-fn a_run_that_sends_nothing_by_request_is_ended_properly() {
-    let world = World::with_phones(["", "nonsense", ""]);
-    let stopped = world.sent("customers.csv --on-invalid stop", 3).json();
-    assert_eq!(stopped["stopped"], "invalid_rows");
-    let stopped = world.sent("customers.csv --expect 7", 3).json();
-    assert_eq!(stopped["stopped"], "expectation");
-    assert_eq!(stopped["counts"]["pending"], 2);
-    assert!(world.server_log().is_empty());
-    world.sent("customers.csv --expect 2", 3);
-    world.check_invariants(&Promise::default());
-}

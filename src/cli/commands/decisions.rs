@@ -34,9 +34,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     if !is_rehearsal(&opened.reader) {
         register::settle(settings, &mut ledger, run, named, status, refuse_unfit).await?;
     }
-    let (uncertain, now) = ([Status::Uncertain], clock::moment());
-    let settled = ledger.decide(run, event, &uncertain, named, &now)?;
-    let settled = settled.len() as u64;
+    let settled = ledger.settle(run, event, named, &clock::moment())?;
     ledger.finish()?;
     if status == Status::Created && settled > 0 {
         settings.output.say(

@@ -22,6 +22,7 @@ use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::{Metrics, Watch};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
+use crate::failpoint;
 use crate::input::Input;
 use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
@@ -29,7 +30,7 @@ use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{reason, rendered, texts};
 use crate::send::{
-    Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Wishes, import, make_due, send,
+    Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Wanted, Wishes, import, send,
 };
 use crate::vlens::Notifier;
 
@@ -68,11 +69,7 @@ pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger>
 /// Goes on with what is due from the ledger alone; the source file may be gone.
 pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
     let (flow, begun) = go_on(args.run, &args.send, settings, "resume").await?;
-    let wishes = flow.sending.wishes;
-    if wishes != Wishes::default() {
-        make_due(&begun.ledger, begun.run, wishes)?;
-    }
-    flow.tell(flow.deliver(begun, None).await)
+    flow.tell(flow.deliver(begun).await)
 }
 
 /// Makes rows due again because a person says so, and sends them.
@@ -86,20 +83,14 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     ];
     let is_any_named = kinds.iter().any(|(is_named, _)| *is_named);
     let meant = kinds.iter().filter(|kind| kind.0 || !is_any_named);
-    let statuses: Vec<Status> = meant.map(|(_, status)| *status).collect();
     // A created row is not invited a second time by naming it; an invalid one and a duplicate have nothing to send. One that merely
     // waits goes out as well where it is named alone.
-    let fits = |status| statuses.contains(&status) || status == Status::Pending && !is_any_named;
+    let waiting = (!is_any_named).then_some(Status::Pending);
+    let statuses: Vec<Status> = meant.map(|kind| kind.1).chain(waiting).collect();
+    let fits = |status| statuses.contains(&status);
     refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, "row_not_retryable")?;
-    let named = Some(&rows).filter(|rows| !rows.is_empty());
-    let Begun { ledger, run, .. } = &mut begun;
-    let now = clock::moment();
-    let mut only = ledger.decide(*run, Event::Retried, &statuses, named, &now)?;
-    if !is_any_named {
-        only.extend(rows);
-    }
-    begun.only = Some(only);
-    flow.tell(flow.deliver(begun, None).await)
+    begun.wanted = Wanted::Again(statuses, Some(rows).filter(|rows| !rows.is_empty()));
+    flow.tell(flow.deliver(begun).await)
 }
 
 /// Finds the run of an earlier command, and opens its ledger for writing.
@@ -113,7 +104,7 @@ async fn go_on<'s>(
     opened.memory.clone()?;
     let run = opened.run(named)?;
     // Which call a body is for can be seen from it; the config may have changed since, or be gone.
-    let needs_login = match opened.reader.first_due_body(run)? {
+    let needs_login = match opened.reader.first_body(run, RowNumber(0))? {
         Some(body) => is_invitation(&body),
         None => settings.needs_login(),
     };
@@ -131,8 +122,11 @@ struct Begun {
     /// The team's, if there is one; or why nothing can be sent.
     register: Result<Option<Arc<Register>>>,
     run: RunId,
-    /// The rows that are meant, of those that are due; none: all.
-    only: Option<BTreeSet<RowNumber>>,
+    wanted: Wanted,
+    /// Why nothing of it is sent, if that is so before anybody is asked.
+    held: Option<Held>,
+    /// Whoever is asked is shown the first request.
+    shows_first: bool,
     target: Target,
 }
 
@@ -237,7 +231,9 @@ impl<'s> Flow<'s> {
                 ledger,
                 register,
                 run,
-                only: None,
+                wanted: Wanted::Due(self.sending.wishes),
+                held: None,
+                shows_first: false,
                 target,
             }),
         }
@@ -256,11 +252,9 @@ impl<'s> Flow<'s> {
         let ledger = self.ledger(&target, Some(args), on_loss)?;
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
-        let (ledger, wishes) = (&mut begun.ledger, self.sending.wishes);
+        let ledger = &mut begun.ledger;
         let (source, now) = (args.file.display().to_string(), clock::moment());
-        let run = import(
-            ledger, &mut sheet, &identity, &source, wishes, &now, &self.stop,
-        )?;
+        let run = import(ledger, &mut sheet, &identity, &source, &now, &self.stop)?;
         begun.run = run;
         if let Some(results) = self.results {
             results.borrow().keep_replaced(&self.opened()?, run)?;
@@ -271,23 +265,26 @@ impl<'s> Flow<'s> {
         for note in sheet.notes_on_rows() {
             self.settings.output.say(&note.to_string());
         }
-        if sheet.mapping.sends_undeclared_keys && self.asks() {
-            self.show_first(run)?;
-        }
+        begun.wanted = Wanted::OfFile(match args.assume_sent {
+            None | Some(0) => self.sending.wishes,
+            // Whoever may have been invited in a lost time is held, whatever is wished of others.
+            Some(_) => Wishes::default(),
+        });
+        begun.shows_first = sheet.mapping.sends_undeclared_keys;
         drop(sheet);
-        let held = held_back(args, &self.opened()?.summary(run)?);
-        self.deliver(begun, held).await
+        begun.held = held_back(args, &self.opened()?.summary(run)?);
+        self.deliver(begun).await
     }
 
     /// Sends what is due, and ends: only once the result is printed is it known how. Then the address of the team's own is told, the
     /// metrics are final, and the run's own line is the last.
-    async fn deliver(&self, begun: Begun, held: Option<Held>) -> Ran {
+    async fn deliver(&self, begun: Begun) -> Ran {
         let notifier = self.settings.config.notify.url.as_ref();
         let notifier = notifier.map(|url| Notifier::new(url, &self.settings.way()?));
         let notifier = notifier.transpose()?;
         let started = notifier.clone();
         let started = started.map(|it| tokio::spawn(async move { it.tell("/start", None).await }));
-        let worked = self.work(begun, held).await;
+        let worked = self.work(begun).await;
         let ran = worked.and_then(|(summary, watch)| {
             let printed = match self.results {
                 None => self.opened()?.show(&summary),
@@ -319,21 +316,33 @@ impl<'s> Flow<'s> {
     }
 
     /// Asks where a person must be asked, sends what is due unless something holds it back, and sums up.
-    async fn work(&self, mut begun: Begun, held: Option<Held>) -> Result<(RunSummary, Arc<Watch>)> {
-        let run = begun.run;
+    async fn work(&self, mut begun: Begun) -> Result<(RunSummary, Arc<Watch>)> {
+        let (run, held) = (begun.run, begun.held.take());
+        let is_retry = matches!(begun.wanted, Wanted::Again(..));
         begun.ledger.go_on_with(run)?;
-        if let (None, None, Ok(Some(register))) = (&held, &begun.only, &begun.register)
+        if let (None, false, Ok(Some(register))) = (&held, is_retry, &begun.register)
             && let Err(error) = register::ask_again(register, &begun.ledger, run).await
         {
             begun.register = Err(error);
         }
-        // As far as `--limit` goes.
+        let mut planned = begun.wanted.planned(&begun.ledger, run)?;
         let begins = self.opened()?.summary(run)?;
-        let named = begun.only.as_ref().map(|rows| rows.len() as u64);
-        let due = named.unwrap_or(begins.counts.pending);
+        let due = planned.due(begins.counts.pending);
+        // As far as `--limit` goes.
         let due = self.args.limit.map_or(due, |limit| due.min(limit));
+        if begun.shows_first && held.is_none() && self.asks() {
+            let first = planned.rows().next();
+            self.show_first(run, first.unwrap_or(RowNumber(u32::MAX)))?;
+        }
+        let only = planned.only.take();
         let (due, held) = match held {
-            None if self.may_send(due, &begun.target) => (due, None),
+            None if self.may_send(due, &begun.target) => {
+                let word = is_retry.then_some(Event::Retried);
+                let now = clock::moment();
+                begun.ledger.carry_out(run, planned, word, &now)?;
+                failpoint::pass("after_let_go");
+                (due, None)
+            }
             held => (0, held.or(Some((Stop::Declined, None)))),
         };
         // The first of a minute go as fast as a second allows: on average it is less.
@@ -349,7 +358,7 @@ impl<'s> Flow<'s> {
         }
         let (mut ledger, stopped, why) = match held {
             Some((stop, why)) => (begun.ledger, Some(stop), why),
-            None => self.send(begun, &watch).await?,
+            None => self.send(begun, only, &watch).await?,
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         ledger.finish_run(run, stopped, reason.as_deref(), &clock::moment())?;
@@ -361,6 +370,7 @@ impl<'s> Flow<'s> {
     async fn send(
         &self,
         begun: Begun,
+        only: Option<BTreeSet<RowNumber>>,
         watch: &Arc<Watch>,
     ) -> Result<(Ledger, Option<Stop>, Option<String>)> {
         let run = begun.run;
@@ -372,7 +382,7 @@ impl<'s> Flow<'s> {
         let writer = Writer::start(begun.ledger)?;
         let options = SendOptions {
             run,
-            only: begun.only,
+            only,
             ..self.sending.options.clone()
         };
         let (target, stop) = (begun.target, Arc::clone(&self.stop));
@@ -444,8 +454,8 @@ impl<'s> Flow<'s> {
     }
 
     /// Shows the first request as it would be sent, whose keys are headers that no form and no mapping declares.
-    fn show_first(&self, run: RunId) -> Result<()> {
-        if let Some(body) = self.opened()?.reader.first_due_body(run)? {
+    fn show_first(&self, run: RunId, planned: RowNumber) -> Result<()> {
+        if let Some(body) = self.opened()?.reader.first_body(run, planned)? {
             let body = printable_json(&body);
             // To the person who is asked, never as an event of the log.
             output::write(&format!(

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -16,19 +17,32 @@ pub(super) const HEAD_BYTES: u64 = 1 << 16;
 /// asked to hold there.
 const STDIN_MAX_BYTES: u64 = 1 << 30;
 
-/// Where a sheet comes from. It is read more than once, and must not change in between.
+/// Where a sheet comes from. It is read more than once; whether it changed in between is asked at the end (`refuse_changed`).
 #[derive(Debug, Clone)]
 pub struct Input {
     /// `None` of standard input.
     pub path: Option<PathBuf>,
     file: Arc<File>,
+    /// Its length and when it was written last, as it was opened.
+    looks: Option<(u64, SystemTime)>,
 }
 
 impl Input {
     pub fn of(path: &Path) -> Result<Input, Error> {
-        let file = Arc::new(open_file(path)?);
-        let path = Some(path.to_owned());
-        Ok(Input { path, file })
+        Ok(Input::with(Some(path.to_owned()), open_file(path)?))
+    }
+
+    fn with(path: Option<PathBuf>, file: File) -> Input {
+        let (looks, file) = (looks(&file), Arc::new(file));
+        Input { path, file, looks }
+    }
+
+    /// What is read of a file while it is written in place is of no file: neither the old one nor the new.
+    pub fn refuse_changed(&self) -> Result<(), Error> {
+        if looks(&self.file) == self.looks {
+            return Ok(());
+        }
+        Err(Error::of("file_changed", &[&self.name()]))
     }
 
     /// Reads `stream`, which can be read only once, to its end and keeps it in a private file without a name.
@@ -42,8 +56,7 @@ impl Input {
         if bytes > STDIN_MAX_BYTES {
             return Err(Error::of("stdin_too_long", &[]));
         }
-        let (path, file) = (None, Arc::new(file));
-        Ok(Input { path, file })
+        Ok(Input::with(None, file))
     }
 
     /// The name by which messages speak of the input.
@@ -116,6 +129,11 @@ impl Seek for Handle {
         self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
     }
+}
+
+fn looks(file: &File) -> Option<(u64, SystemTime)> {
+    let metadata = file.metadata().ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
 }
 
 pub(super) fn unreadable(name: &str, error: &io::Error) -> Error {

@@ -101,8 +101,18 @@ impl Sheet {
     }
 
     /// Hands every row, with what it comes to, to `visit`, in the sheet's order. Where columns leave open how their values are meant, all
-    /// rows are looked at once before the first is mapped. That it is told to stop is an error.
+    /// rows are looked at once before the first is mapped. That it is told to stop is an error, and so is a file that was written to since
+    /// it was opened, whatever came of it.
     pub fn walk(
+        &mut self,
+        stop: &StopSignal,
+        visit: impl FnMut(&mut Judged) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let walked = self.walk_to_its_end(stop, visit);
+        self.input.refuse_changed().and(walked)
+    }
+
+    fn walk_to_its_end(
         &mut self,
         stop: &StopSignal,
         mut visit: impl FnMut(&mut Judged) -> Result<(), Error>,

@@ -48,6 +48,11 @@ fn who_waits_comes_after_the_first_ends_or_is_killed_and_repeats_nothing() {
         sender.freeze();
         let mut second = world.send("customers.csv --wait").start();
         second.until_it_says(&format!("process {} ", sender.pid()));
+        // Of a sheet that is written in place meanwhile, half would be the old one's.
+        world.customers("others.csv", 2);
+        let mut third = world.send("others.csv --wait").start();
+        third.until_it_says(&format!("process {} ", sender.pid()));
+        world.customers("others.csv", 3);
         if is_killed {
             sender.kill();
         } else {
@@ -55,6 +60,7 @@ fn who_waits_comes_after_the_first_ends_or_is_killed_and_repeats_nothing() {
             sender.thaw();
             sender.wait().expect(0);
         }
+        third.wait().expect(4).fails_with("file_changed");
         let ended = second.wait();
         assert!(matches!(ended.code(), Some(0 | 3)), "{ended}");
         let uncertain = world.count("uncertain");

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::json;
@@ -389,12 +390,20 @@ impl<'s> Flow<'s> {
         let (client, login) = (target.client, target.credentials);
         let ledger = Some(writer.clone());
         let api = Api::new(client, login, limiter, ledger, register, stop);
-        let observer = Arc::clone(watch);
-        let observer = Box::new(move |event: &SendEvent| observer.see(event));
+        // On a thread of its own: a terminal that is frozen must hold up no request, nor make its answer come too late.
+        let (told, events) = mpsc::channel::<Option<SendEvent>>();
+        let tell = told.clone();
+        let observer = Box::new(move |event: &SendEvent| drop(tell.send(Some(event.clone()))));
+        let seeing = Arc::clone(watch);
+        let seeing = thread::spawn(move || {
+            let events = events.iter().map_while(|event| event);
+            events.for_each(|event| seeing.see(&event));
+        });
         let limit_reached = tokio::select! {
             sent = send(options, api, observer) => sent,
             never = self.keep_told(run, watch) => match never {},
         };
+        let _ = told.send(None).map(|()| seeing.join());
         watch.is_over();
         let ledger = writer.stop().await;
         let reason = self.stop.why();

@@ -239,7 +239,7 @@ impl<'a> Visit<'a> {
         let made = match template.render(&values) {
             Ok(made) => made,
             Err(reason) => {
-                let fault = Fault::of("template_failed", &[&reason]);
+                let fault = Fault::of("template_failed", &[&field.key, &reason]);
                 return Err(self.problem_of(field, &fault, ""));
             }
         };

@@ -219,6 +219,7 @@ impl Connection {
                 cause = inner;
             }
             let cause = cause.to_string();
+            // The library has no kind for it, and it never comes back by itself.
             if cause == "server does not support TLS" {
                 return Error::of("register_without_tls", &[&self.name()]);
             }

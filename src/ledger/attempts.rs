@@ -71,11 +71,24 @@ impl Ledger {
         if let Some(id) = self.db.value(OPEN, attempt)? {
             return Ok(Ok(id));
         }
+        Ok(Err(self.taken_over()?))
+    }
+
+    /// Refuses within a transaction what was planned before another process took over: it may be done by now.
+    pub(super) fn refuse_outdated(&self) -> Result<()> {
+        const OUTDATED: &str = "SELECT max(id) > ?1 FROM processes";
+        match self.db.value(OUTDATED, [self.process])? {
+            Some(true) => Err(self.taken_over()?),
+            _ => Ok(()),
+        }
+    }
+
+    fn taken_over(&self) -> Result<Error> {
         let newest = self.sender()?;
         let by = newest.filter(|(id, _)| *id != self.process);
         let by = by.map_or_else(|| "another program".to_owned(), |(_, by)| by);
-        let taken_over = Error::of("ledger_taken_over", &[&self.path().display(), &by]);
-        Ok(Err(taken_over))
+        let path = self.path().display();
+        Ok(Error::of("ledger_taken_over", &[&path, &by]))
     }
 
     /// Notes what became of a request, within a transaction; it may be reported once that is committed.

@@ -136,7 +136,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Does what is planned; `word` is a person's, by which some are due again.
+    /// Does what is planned, as long as nobody else has written since; `word` is a person's, by which some are due again.
     pub fn carry_out(
         &mut self,
         run: RunId,
@@ -146,6 +146,7 @@ impl Ledger {
     ) -> Result<()> {
         const STANDS_AS: &str = "UPDATE invitations SET content_id = ?2 WHERE id = ?1";
         self.write(|ledger| {
+            ledger.refuse_outdated()?;
             if word.is_none() {
                 ledger.note_changed(run, planned.left)?;
             }

@@ -66,10 +66,7 @@ impl Mapping {
         if matches!(self.example(row), Some(Example::Whole)) {
             return Some(Aside::Example);
         }
-        // But for the notes that people and marked sheets keep beside it.
-        let filled = row.cells.iter().enumerate();
-        let filled = filled.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at));
-        let filled: Vec<(usize, &Cell)> = filled.collect();
+        let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
         let header = |at: usize| self.names.get(at).map(|name| fold(name));
         let is_header = |&(at, cell): &(usize, &Cell)| header(at) == Some(fold(&cell.as_shown()));
         let is_sum = |&(at, cell): &(usize, &Cell)| self.is_number(at, cell);
@@ -85,10 +82,15 @@ impl Mapping {
         }
     }
 
+    /// The row's cells, but for the notes that people and marked sheets keep beside it.
+    fn filled<'r>(&self, row: &'r Row) -> impl Iterator<Item = (usize, &'r Cell)> {
+        let cells = row.cells.iter().enumerate();
+        cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at))
+    }
+
     /// Whether the row is the header of another table below, with the columns in another order: what follows is read wrongly.
     pub fn is_header_of_another(&self, row: &Row) -> bool {
-        let cells = row.cells.iter().enumerate();
-        let filled = cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at));
+        let filled = self.filled(row);
         let filled: Vec<String> = filled.map(|(_, cell)| fold(&cell.as_shown())).collect();
         let is_name = |cell: &String| self.names.iter().any(|name| fold(name) == *cell);
         filled.len() >= LEAST_COLUMNS && filled.iter().all(is_name)

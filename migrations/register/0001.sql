@@ -182,19 +182,26 @@ $$;
 -- The same of one who may be unknown by this key: the one to whom this was sent or whose address this is, if other columns told him
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
 -- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he.
+-- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else.
 CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE found_key bytea := claimed_as(the_tenant, the_key);
+DECLARE found_key bytea; is_strangers boolean;
 BEGIN
-    IF found_key = the_key AND NOT EXISTS (SELECT FROM claims WHERE tenant = the_tenant AND key = the_key) THEN
-        INSERT INTO aliases SELECT the_tenant, the_key, c.key, the_told_by, the_body FROM bodies b JOIN claims c USING (tenant, key)
-        WHERE b.tenant = the_tenant
-            AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (b.phone IS NULL OR the_phone IS NULL)))
-            AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
-                SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
-                    AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)))
-        ORDER BY b.body = the_body DESC, b.is_sent DESC, c.at LIMIT 1 RETURNING key INTO found_key;
-    END IF;
+    SELECT u.key, u.told_by NOT IN ('', the_told_by) AND NOT EXISTS (
+        SELECT FROM bodies b WHERE b.tenant = the_tenant AND b.key = u.key AND (b.body = the_body OR b.phone = the_phone OR b.email = the_email))
+    INTO found_key, is_strangers FROM (
+        SELECT key, told_by FROM aliases WHERE tenant = the_tenant AND alias = the_key
+        UNION ALL SELECT key, told_by FROM claims WHERE tenant = the_tenant AND key = the_key) u;
+    IF NOT is_strangers THEN RETURN found_key; END IF;
+    SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
+    WHERE b.tenant = the_tenant
+        AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (b.phone IS NULL OR the_phone IS NULL)))
+        AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
+            SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
+                AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)))
+    ORDER BY b.body = the_body DESC, b.is_sent DESC, c.at LIMIT 1;
+    IF is_strangers THEN RETURN found_key; END IF;
+    INSERT INTO aliases SELECT the_tenant, the_key, found_key, the_told_by, the_body WHERE found_key IS NOT NULL;
     RETURN coalesce(found_key, the_key);
 END $$;
 
@@ -249,14 +256,14 @@ END $$;
 -- One customer is claimed and one request recorded, both or neither. `over` is a status that a person's word, or the row's new
 -- content, has overcome, as it was after the attempt `known`: of what came of another, nothing was said. Asked again with the same id,
 -- it gives the same answer.
--- Answers: granted | wait | taken (with whose it is) | restored
+-- Answers: granted | wait | taken (with whose it is) | strangers (with whose number it is) | restored
 CREATE FUNCTION open_attempt(
     caller integer, attempt_id uuid, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea, over text, known uuid,
     caller_ms bigint,
     OUT verdict text, OUT wait bigint, OUT status text, OUT host text, OUT os_user text, OUT at timestamptz, OUT attempt uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 #variable_conflict use_column
-DECLARE k record; t tenants; n timestamptz; c claims; before attempts; may_be_sent boolean;
+DECLARE k record; t tenants; n timestamptz; c claims; before attempts; may_be_sent boolean; asked_key bytea := the_key;
 BEGIN
     SELECT * INTO k FROM tick(caller, caller_ms);
     t := k.t;
@@ -271,12 +278,12 @@ BEGIN
     PERFORM sweep(t, n);
     IF the_key IS NOT NULL THEN
         the_key := find_claim(t.id, the_key, the_phone, the_email, the_told_by, the_body);
-        SELECT * INTO c FROM claims WHERE tenant = t.id AND key = the_key;
+        SELECT * INTO c FROM claims WHERE tenant = t.id AND key = coalesce(the_key, claimed_as(t.id, asked_key));
         may_be_sent := c.key IS NULL OR c.status IN ('pending', 'failed') AND NOT c.was_created
             OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);
-        IF may_be_sent IS NOT TRUE THEN
-            INSERT INTO bodies VALUES (t.id, the_body, the_key, false, the_phone, the_email) ON CONFLICT DO NOTHING;
-            verdict := 'taken';
+        IF the_key IS NULL OR may_be_sent IS NOT TRUE THEN
+            verdict := CASE WHEN the_key IS NULL THEN 'strangers' ELSE 'taken' END;
+            INSERT INTO bodies SELECT t.id, the_body, the_key, false, the_phone, the_email WHERE the_key IS NOT NULL ON CONFLICT DO NOTHING;
             SELECT * INTO status, host, os_user, at, attempt FROM told(c, over);
             RETURN;
         END IF;

@@ -44,6 +44,8 @@ pub struct Claim {
     pub at: Timestamp,
     /// The request of which that came; none after a person's word.
     pub request: Option<AttemptId>,
+    /// Somebody else's, whose number by another column coincides.
+    pub is_strangers: bool,
 }
 
 const CLAIM: &str = "status, os_user || ' at ' || host, (extract(epoch FROM at) * 1000)::bigint, uuid_send(attempt)";
@@ -52,6 +54,10 @@ impl Claim {
     /// For people, with the status that it has.
     pub fn told(&self) -> Option<(Status, String)> {
         let (status, by, at) = (self.status?, self.by.clone(), self.at.to_string());
+        if self.is_strangers {
+            let fault = Fault::of("strangers_number", &[&by]);
+            return Some((Status::Rejected, fault.to_string()));
+        }
         let fault = match (status, self.request) {
             (Status::Created, Some(_)) => Fault::of("invited_elsewhere", &[&by, &at]),
             (Status::Created, None) => Fault::of("settled_elsewhere", &[&by, &at]),
@@ -184,6 +190,10 @@ impl Register {
                 Verdict::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
             }
             "taken" => Verdict::Taken(claim_in(&row, 2)),
+            "strangers" => Verdict::Taken(Claim {
+                is_strangers: true,
+                ..claim_in(&row, 2)
+            }),
             _ => return Err(Error::of("register_restored", &[])),
         })
     }
@@ -271,5 +281,6 @@ fn claim_in(row: &Row, index: usize) -> Claim {
         by: row.get(index + 1),
         at: Timestamp(row.get(index + 2)),
         request: request.and_then(|id| id.try_into().ok()),
+        is_strangers: false,
     }
 }

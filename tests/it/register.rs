@@ -168,7 +168,21 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     write("adam", rows);
     assert_eq!(moody.runs("adam", GOOD, 0), known);
     assert_eq!(moody.runs("mona", GOOD, 0), known);
+    // Another list's numbers, by another column, are others' unless they share more.
+    let file = "phoneNumber,contractTypeId,fullName,Serial\n01512345678,414,Adel,A1\n01112345678,414,Sara,A3\n";
+    moody.team.world.file("lena.csv", file);
+    let serial = identity.replace("_application", "Serial");
+    moody.team.world.config(&format!("{FAST}{serial}"));
+    let counts = json!({"rejected": 1, "already_created": 1});
+    assert_eq!(moody.runs("lena", GOOD, 3), (counts, 0));
+    let told = moody.team.ran("lena", "status --row 2 --color never", 0);
+    told.shows("Write something before the numbers of this sheet");
+    let file = file.replace(",A", ",B-A");
+    moody.team.world.file("lena.csv", file);
+    let counts = json!({"created": 1, "already_created": 1});
+    assert_eq!(moody.runs("lena", GOOD, 0), (counts, 1));
     // What was uncertain by one name is settled by the other.
+    moody.team.world.config(FAST);
     write("mona", "01212345678,414,Ali,A5\n");
     moody.runs("mona", BROKEN, 3);
     by_application();

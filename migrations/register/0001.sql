@@ -181,7 +181,8 @@ $$;
 
 -- The same of one who may be unknown by this key: the one to whom this was sent or whose address this is, if other columns told him
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
--- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he.
+-- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he; but
+-- for one whose phone is another.
 -- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else.
 CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
@@ -195,7 +196,8 @@ BEGIN
     IF NOT is_strangers THEN RETURN found_key; END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
     WHERE b.tenant = the_tenant
-        AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (b.phone IS NULL OR the_phone IS NULL)))
+        AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
+            SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
             SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
                 AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)))
@@ -367,10 +369,10 @@ CREATE FUNCTION remember(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; n bigint; changed bigint := 0;
 BEGIN
-    FOR k IN SELECT p.tenant, claimed_as(p.tenant, u.key) AS key, u.told_by, u.body, u.phone, u.email, u.status, u.was_created
-        FROM processes p, unnest(keys, told, sent, phones, emails, statuses, were_created)
+    FOR k IN SELECT p.tenant, u.* FROM processes p, unnest(keys, told, sent, phones, emails, statuses, were_created)
             AS u(key, told_by, body, phone, email, status, was_created) WHERE p.id = caller
     LOOP
+        k.key := coalesce(find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body), claimed_as(k.tenant, k.key));
         INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)
         VALUES (k.tenant, k.key, k.told_by, k.status, k.was_created, caller, wall())
         ON CONFLICT (tenant, key) DO UPDATE SET status = excluded.status, attempt = NULL, process = caller, at = wall()

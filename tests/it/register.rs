@@ -192,6 +192,18 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     moody.team.world.config(FAST);
     moody.ran("mona", "settle --all --as not-created", GOOD, 0);
     assert_eq!(moody.team.statuses("mona"), ["created"]);
+    // Whom a ledger brings along by the one, a colleague has by the other.
+    let alone = "run vera.csv --ledger vera.db --json";
+    write("vera", "01012345670,414,Vera,A6\n");
+    write("omar", "01012345670,414,Vera,A6\n");
+    *moody.mood.lock().expect("a mood") = THROTTLED;
+    let alone = moody.team.world.line(alone).envs(moody.vendor.variables());
+    alone.ends(3);
+    by_application();
+    assert_eq!(moody.runs("omar", GOOD, 0), (json!({"created": 1}), 1));
+    moody.team.world.config(FAST);
+    let known = (json!({"already_created": 1}), 0);
+    assert_eq!(moody.runs("vera", GOOD, 0), known);
 }
 
 #[test]
@@ -249,6 +261,8 @@ fn a_customer_of_two_addresses_is_known_by_either_at_a_colleagues_and_two_of_one
         ("mona", &by_name, "01012345675,f@x.co,F", 1),
         ("omar", FAST, "01012345675,,Fay", 0),
         ("adam", FAST, ",f@x.co,Faye", 0),
+        ("mona", FAST, ",g@x.co,G", 1),
+        ("omar", FAST, "1012345676,g@x.co,G\n1012345677,g@x.co,", 1),
     ] {
         let rows = format!("phoneNumber,email,fullName\n{rows}\n");
         team.world.file(format!("{computer}.csv"), rows);

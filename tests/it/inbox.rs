@@ -401,6 +401,22 @@ fn a_customer_whose_row_is_another_s_by_now_is_told() {
 }
 
 #[test]
+fn who_failed_goes_again_with_the_next_sweep_and_keeps_no_other_sheet() {
+    let world = World::with_server();
+    world.config("[limits]\nmax_attempts = 1\n");
+    // To come back in a second, once.
+    let failing = Customer::new(1).phone("+201555000513");
+    world.file("inbox/a.csv", sheet(&[Customer::new(0), failing]));
+    world.file("inbox/b.csv", sheet(&some(2, 1)));
+    let first = world.line("inbox inbox --settled 0s").ends(3);
+    first.shows("which the next sweep tries again, 1");
+    first.shows("b.csv: invitations created 1");
+    deals_with(&sweep(&world).expect(0), &[("a.csv", 0)]);
+    assert_eq!(statuses(&world, "a.results.xlsx"), ["created"; 2]);
+    deals_with(&sweep(&world).expect(0), &[]);
+}
+
+#[test]
 fn killed_in_the_middle_the_next_sweep_goes_on() {
     let world = World::with_server();
     world.file("inbox/first.csv", sheet(&some(0, 2)));

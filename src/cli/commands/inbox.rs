@@ -334,11 +334,13 @@ impl<'a> Sweep<'a> {
             send: self.send.clone(),
             ..RunArgs::default()
         };
+        let mut stops = false;
         let (is_over, mut swept) = match Box::pin(send_file(&run, &settings, &results)).await {
             Ok((run, fault)) => {
-                // With one that stopped early the next sweep goes on.
-                let needs_person = |fault: &Error| fault.kind == Kind::NeedsPerson;
-                let is_over = fault.as_ref().is_none_or(needs_person);
+                let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
+                stops = fault.as_ref().is_some_and(stops_early);
+                // Else the next sweep goes on, and tries again whoever failed.
+                let is_over = !stops && run.counts.failed == 0;
                 let opened = Opened::at(&settings, path.clone())?;
                 let results = results.into_inner();
                 let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
@@ -357,7 +359,7 @@ impl<'a> Sweep<'a> {
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             note(swept.error.is_some().then_some(&decided_by))?;
         }
-        swept.stops = !is_over;
+        swept.stops = stops;
         Ok(Some(swept))
     }
 

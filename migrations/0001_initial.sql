@@ -31,7 +31,7 @@ CREATE TABLE runs (
     finished_ms INTEGER,                 -- NULL while it goes on, and after it was killed
     stopped     TEXT,
     reason      TEXT,                    -- why it stopped, as a person was told
-    changed     INTEGER NOT NULL,        -- rows created earlier with other content and not sent again, as planned when the run began or went on
+    changed     INTEGER NOT NULL,        -- rows created earlier with other content and not sent again, when it was let go and when it ended
     requests    INTEGER NOT NULL DEFAULT 0,
     throttled   INTEGER NOT NULL DEFAULT 0,
     seconds     REAL NOT NULL DEFAULT 0  -- how long its processes worked on it, but for those that are not ended

@@ -198,6 +198,7 @@ impl Ledger {
         let worked_ms = finished.uptime_ms - self.since.uptime_ms;
         self.write(|ledger| {
             ledger.db.run(END, (self.process, worked_ms))?;
+            ledger.note_changed(run)?;
             ledger.db.run(FINISH, (run, finished.at, stopped, reason))
         })?;
         self.lock.sync()

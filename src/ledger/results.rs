@@ -8,6 +8,7 @@ use super::open::Ledger;
 use super::place;
 use super::reader::Reader;
 use super::sql::{Event, InvitationId, Json};
+use super::status::CHANGED;
 use crate::error::Result;
 use crate::model::{
     AttemptRecord, Cell, Fault, Problem, ResultRow, RowNumber, RunId, RunStatistics, RunSummary,
@@ -128,12 +129,8 @@ impl Reader {
 
     /// The first rows of a run that ask for a created invitation with other content.
     pub fn changed_rows(&self, run: RunId, at_most: u32) -> Result<Vec<RowNumber>> {
-        const CHANGED: &str = "
-            SELECT r.row FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-            WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
-              AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)
-            ORDER BY r.row LIMIT ?2";
-        self.db.values(CHANGED, (run, at_most))
+        let first = format!("SELECT row FROM {CHANGED} ORDER BY row LIMIT ?2");
+        self.db.values(&first, (run, at_most))
     }
 
     pub fn statistics(&self, run: RunId) -> Result<RunStatistics> {

@@ -69,8 +69,6 @@ pub struct Planned {
     sent: Vec<Meeting>,
     /// Invitations that stay as they are, with the newest content that asks for the same.
     same: Vec<(InvitationId, i64)>,
-    /// Rows that were created with other content, and stay so.
-    left: u64,
     /// The rows that are meant; none: all.
     pub only: Option<BTreeSet<RowNumber>>,
 }
@@ -81,12 +79,6 @@ impl Planned {
         self.sent.iter().map(|met| met.row)
     }
 
-    /// Rows that were created with other content, sent again or not.
-    pub fn changed(&self) -> u64 {
-        let again = |met: &&Meeting| met.standing.status == Status::Created;
-        self.left + self.sent.iter().filter(again).count() as u64
-    }
-
     /// How many will be due of a run with so many that are.
     pub fn due(&self, pending: u64) -> u64 {
         let more = self.sent.iter().filter(|met| !met.is_due()).count();
@@ -94,6 +86,12 @@ impl Planned {
         self.only.as_ref().map_or(all, |rows| rows.len() as u64)
     }
 }
+
+/// Rows of a run (`?1`) that ask for a created invitation with other content.
+pub(super) const CHANGED: &str = "
+    rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
+    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
+      AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)";
 
 impl Meeting {
     pub fn is_due(&self) -> bool {
@@ -147,9 +145,6 @@ impl Ledger {
         const STANDS_AS: &str = "UPDATE invitations SET content_id = ?2 WHERE id = ?1";
         self.write(|ledger| {
             ledger.refuse_outdated()?;
-            if word.is_none() {
-                ledger.note_changed(run, planned.left)?;
-            }
             for same in planned.same {
                 ledger.db.run(STANDS_AS, same)?;
             }
@@ -159,14 +154,15 @@ impl Ledger {
                     ledger.note_decision(met.invitation, word, None, now)?;
                 }
             }
-            Ok(())
+            ledger.note_changed(run)
         })
     }
 
-    /// Notes within a transaction how many rows of a run were created with other content and not sent again.
-    pub fn note_changed(&self, run: RunId, rows: u64) -> Result<()> {
-        let note = "UPDATE runs SET changed = ?2 WHERE id = ?1";
-        self.db.run(note, (run, rows))
+    /// Notes within a transaction how many rows of a run ask for a created invitation with other content.
+    pub(super) fn note_changed(&self, run: RunId) -> Result<()> {
+        let note =
+            format!("UPDATE runs SET changed = (SELECT count(*) FROM {CHANGED}) WHERE id = ?1");
+        self.db.run(&note, [run])
     }
 
     /// Has a person's word, `event`, hold for rows of a run that are uncertain, all of them or those named. Returns how many.
@@ -261,7 +257,7 @@ impl Reader {
             match met.content {
                 Some(_) if plan == Plan::Send && !is_as_it_is => planned.sent.push(met),
                 Some(content) if same_content => planned.same.push((met.invitation, content)),
-                _ => planned.left += u64::from(plan == Plan::Skip && !same_content),
+                _ => {}
             }
         }
         Ok(planned)

@@ -270,7 +270,7 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Plans it, and notes how many rows changed: as long as it is not let go, none of them is sent again.
+    /// Plans it. As long as it is not let go, none of them is sent again.
     pub fn planned(&self, ledger: &Ledger, run: RunId) -> Result<Planned, Error> {
         let (rows, is_brought) = match self {
             Wanted::OfFile(_) => (None, true),
@@ -289,9 +289,7 @@ impl Wanted {
         match self {
             Wanted::Again(_, Some(rows)) => planned.only = Some(rows.clone()),
             Wanted::Again(_, None) => planned.only = Some(planned.rows().collect()),
-            Wanted::OfFile(_) | Wanted::Due(_) => {
-                ledger.write(|ledger| ledger.note_changed(run, planned.changed()))?;
-            }
+            Wanted::OfFile(_) | Wanted::Due(_) => {}
         }
         Ok(planned)
     }

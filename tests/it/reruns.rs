@@ -137,6 +137,16 @@ fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() 
     // It is what was sent last that counts as unchanged now.
     creates(&world, "customers.csv --resend-changed", 0, 2);
     assert_eq!(world.export()[1]["error"], Value::Null);
+    // An older run that is gone on with after a newer sheet counts what that has changed.
+    let mut rows = world.customers("customers.csv", 5);
+    world.sent("customers.csv --limit 1", 4);
+    for row in &mut rows[2..] {
+        *row = row.clone().name("A Third");
+    }
+    world.file("customers.csv", sheet(&rows));
+    world.sent("customers.csv --limit 1", 4);
+    let older = world.ran("resume 4 --json", 0).json();
+    assert_eq!(pick(&older, ["changed", "requests"]), json!([3, 2]));
     world.check_invariants(&Promise::default().resending_was_asked_for());
 }
 

@@ -20,7 +20,7 @@ pub(super) const UNFINISHED: &str = ".new";
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
 /// the file exists yet. A pipe or a device is refused: it would be taken for an emptied ledger, and moved out of the way of a new one.
 pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
-    let real = real(path).map_err(|error| io_failure(path, &error))?;
+    let real = true_path(path).map_err(|error| io_failure(path, &error))?;
     let is_file_or_none = fs::metadata(&real).map_or(true, |found| found.is_file());
     if is_file_or_none && real.file_name().is_some() {
         return Ok(real);
@@ -29,14 +29,14 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf> {
 }
 
 /// Of what is still to be made: where a link leads, or as its nearest folder that is there.
-fn real(path: &Path) -> io::Result<PathBuf> {
+pub fn true_path(path: &Path) -> io::Result<PathBuf> {
     use io::ErrorKind::{NotFound, PermissionDenied};
     let folder = folder_of(path);
     match (canonicalize(path), fs::read_link(path), path.file_name()) {
         // A link's target is meant from the link's own folder.
-        (Err(error), Ok(target), _) if error.kind() == NotFound => real(&folder.join(target)),
+        (Err(error), Ok(target), _) if error.kind() == NotFound => true_path(&folder.join(target)),
         (Err(error), Err(_), Some(name)) if error.kind() != PermissionDenied => {
-            Ok(real(folder)?.join(name))
+            Ok(true_path(folder)?.join(name))
         }
         (real, ..) => real.map(as_people_write_it),
     }

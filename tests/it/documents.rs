@@ -293,5 +293,5 @@ fn names_that_are_no_text_are_told_as_far_as_they_are() {
     let swept = said(&[name(b"inbox"), output, name(b"--settled"), name(b"0s")]);
     assert_eq!(swept["inbox"], "out-\u{fffd}");
     let results = swept["files"][0]["results"].as_str().expect("a path");
-    assert!(results.starts_with("out-\u{fffd}/a-\u{fffd}-"), "{results}");
+    assert!(results.contains("/out-\u{fffd}/a-\u{fffd}-"), "{results}");
 }

@@ -23,7 +23,7 @@ use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
-use crate::ledger::{InboxFile, Lock, Reader};
+use crate::ledger::{InboxFile, Lock, Reader, true_path};
 use crate::model::{RunSummary, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
@@ -153,6 +153,8 @@ impl Found {
 
 struct Sweep<'a> {
     args: &'a InboxArgs,
+    /// The one path of it, however it was named.
+    folder: PathBuf,
     send: SendArgs,
     global: &'a Global,
     stop: Arc<StopSignal>,
@@ -163,13 +165,14 @@ struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     /// Refuses a folder that is not there or takes no results.
     fn begin(args: &'a InboxArgs, global: &'a Global) -> Result<Self> {
-        std::fs::read_dir(&args.dir)
-            .map_err(|error| unusable(&args.dir, "cannot be read", &error))?;
-        tempfile::tempfile_in(&args.dir)
-            .map_err(|error| unusable(&args.dir, "cannot be written to", &error))?;
-        let settings = Settings::find(global, Some(&args.dir.join(RESULTS)));
+        let named = &args.dir;
+        let folder = std::fs::read_dir(named).and_then(|_| true_path(named));
+        let folder = folder.map_err(|error| unusable(named, "cannot be read", &error))?;
+        tempfile::tempfile_in(&folder)
+            .map_err(|error| unusable(named, "cannot be written to", &error))?;
+        let settings = Settings::find(global, Some(&folder.join(RESULTS)));
         let settings = settings.and_then(|found| decided_by(&found).map(|_| found));
-        let place = args.dir.join(CONFIG_ERROR);
+        let place = folder.join(CONFIG_ERROR);
         match &settings {
             Err(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
             Ok(_) => clear([place]),
@@ -184,6 +187,7 @@ impl<'a> Sweep<'a> {
                 ..SendArgs::default()
             },
             args,
+            folder,
             global,
             stop: watch_signals(global.output, None),
         })
@@ -208,9 +212,8 @@ impl<'a> Sweep<'a> {
 
     /// What has the name of a sheet, and is not in use.
     fn sheets(&self) -> Result<Vec<Found>> {
-        let unreadable = |error: io::Error| unusable(&self.args.dir, "cannot be read", &error);
-        let folder = self.args.dir.canonicalize().map_err(unreadable)?;
-        let entries = std::fs::read_dir(&self.args.dir).map_err(unreadable)?;
+        let entries = std::fs::read_dir(&self.folder)
+            .map_err(|error| unusable(&self.args.dir, "cannot be read", &error))?;
         let mut sheets = Vec::new();
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -226,10 +229,9 @@ impl<'a> Sweep<'a> {
             }
             let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
             let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-            let place = folder.join(entry.file_name());
             // What is no text is told apart by its bytes.
-            let bytes = place.as_os_str().as_encoded_bytes();
-            let key = place.to_str().map(str::to_owned);
+            let bytes = path.as_os_str().as_encoded_bytes();
+            let key = path.to_str().map(str::to_owned);
             sheets.push(Found {
                 stem: stem.to_owned(),
                 file: InboxFile {
@@ -257,7 +259,7 @@ impl<'a> Sweep<'a> {
             let source = Path::new(source);
             let there = sheets.iter().find(|found| found.path == source);
             let is_dealt_with = there.map(|found| self.has_swept(found).unwrap_or(false));
-            source.parent() == Some(&self.args.dir) && is_dealt_with.unwrap_or(!source.exists())
+            source.parent() == Some(&self.folder) && is_dealt_with.unwrap_or(!source.exists())
         });
         let further = settings.further(self.send.sandbox, &Typed::default());
         let told = unfinished.into_iter().map(|(run, source, due)| {

@@ -188,7 +188,13 @@ impl Output {
     /// Warns of what a person should look at in how a sheet was read.
     pub fn warn_of_doubts<'n>(self, notes: impl IntoIterator<Item = &'n Note>) {
         let doubts = notes.into_iter().filter(|note| note.is_doubt());
-        doubts.for_each(|note| self.warn(&note.to_string()));
+        doubts.for_each(|note| self.tell_note(note));
+    }
+
+    pub fn tell_note(self, note: &Note) {
+        let warns = note.is_doubt();
+        let tell = if warns { Output::warn } else { Output::say };
+        tell(self, &note.to_string());
     }
 
     /// Whether the end of a run is told by a log line; else by a line for people.

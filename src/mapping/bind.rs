@@ -44,6 +44,10 @@ pub struct Mapping {
     /// A hash of everything that decides bodies and keys, so that an unchanged file under an unchanged mapping is recognised.
     pub fingerprint: [u8; 32],
     pub(crate) today: Option<civil::Date>,
+    /// Contract types whose customers nothing has to be sent of: their form, as far as it is known, asks for nothing.
+    fieldless: BTreeSet<ContractTypeId>,
+    /// Whether there is anything to fill forms with: a field, or a column that is not used.
+    has_values: bool,
     /// What a person should know before sending, though nothing is wrong: columns not used, form fields without a value,
     /// what goes out by the headers alone.
     pub notes: Vec<Note>,
@@ -111,7 +115,9 @@ impl Mapping {
             let file = Some(&*options.file);
             return Err(refusal(binder.problems, &config.origin, file));
         };
-        binder.note_columns();
+        let leaves_out = binder.note_columns();
+        let forms = options.forms.iter();
+        let fieldless = forms.filter(|(_, form)| form.fields.is_empty());
         let names: Vec<String> = columns.iter().map(|column| column.name.clone()).collect();
         let left_out = columns.iter().filter(|column| is_left_out(&column.name));
         Ok(Mapping {
@@ -130,6 +136,8 @@ impl Mapping {
                 user_public_key: options.user_public_key.clone(),
             },
             sends_undeclared_keys: config.fields.is_none() && sends_unknown(&groups, options),
+            fieldless: fieldless.map(|(id, _)| *id).collect(),
+            has_values: leaves_out || groups.values().any(|group| !group.is_empty()),
             groups,
             fingerprint: fingerprint(config, columns, options),
             today: options.today,
@@ -160,12 +168,13 @@ impl Mapping {
         Some(&self.names[*serial])
     }
 
-    /// Whether this contract type gets no field values, while others do.
+    /// Whether this contract type gets no field values, though its form asks for some and they may be there.
     pub fn lacks_fields(&self, id: ContractTypeId) -> bool {
-        let others = self.groups.get(&None);
-        !self.groups.contains_key(&Some(id))
-            && others.is_none_or(Vec::is_empty)
-            && self.fields().next().is_some()
+        let own = self.groups.get(&Some(id));
+        let own = own.or_else(|| self.groups.get(&None));
+        let is_invited = self.frame.session.kind == SessionKind::Invitation;
+        let may_be_filled = is_invited && self.has_values && !self.fieldless.contains(&id);
+        may_be_filled && own.is_none_or(Vec::is_empty)
     }
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
@@ -338,13 +347,15 @@ impl<'a> Binder<'a> {
         Some(positions.into_iter().map(field).collect())
     }
 
-    /// Tells of columns that are not used, and of those that are though nobody sees them in the sheet.
-    fn note_columns(&mut self) {
+    /// Tells of columns that are not used, and of those that are though nobody sees them in the sheet. Gives whether any with a
+    /// header is not.
+    fn note_columns(&mut self) -> bool {
         let columns = self.header.columns.iter();
         let (used, unused): (Vec<&Column>, Vec<&Column>) =
             columns.partition(|column| self.used.contains(&column.index));
         let (unnamed, named): (Vec<&Column>, Vec<&Column>) =
             unused.iter().partition(|column| column.name.is_empty());
+        let leaves_out = named.iter().any(|column| !is_left_out(&column.name));
         let named = named.iter().map(|column| self.header.shown(&column.name));
         let unnamed = unnamed.iter().map(|column| column.letters());
         let hidden = used.iter().filter(|column| column.is_hidden);
@@ -357,6 +368,7 @@ impl<'a> Binder<'a> {
         let told = told.into_iter().filter(|(_, columns)| !columns.is_empty());
         let told = told.map(|(name, columns)| Note::of(name, &[&columns]));
         self.notes.extend(told.collect::<Vec<_>>());
+        leaves_out
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Sheet {
     options: Options,
     /// Rows that are no customers, which were left out.
     asides: BTreeMap<Aside, Vec<RowNumber>>,
-    /// Contract types that get no field values while others do, each with its rows' number, and the first of them.
+    /// Contract types that lack field values, each with its rows' number, and the first of them.
     without_fields: BTreeMap<ContractTypeId, (u64, RowNumber)>,
 }
 

@@ -213,6 +213,26 @@ fn without_a_contract_type_nothing_can_be_sent_and_the_way_on_is_said() {
     show.shows("{\"fullName\":\"Mona Adel\"}");
 }
 
+/// A mapping of neither of them would keep the headers from counting, once they are right, and every customer would meet an empty form.
+#[test]
+fn headers_that_stand_twice_leave_no_mapping_and_an_empty_form_is_told() {
+    let world = World::with_server();
+    world.form(414);
+    let sheet = |header| {
+        let row = "01012345678,Mona Adel,Ali Zaki";
+        world.file("c.csv", format!("{header}\n{row}\n"));
+    };
+    sheet("Mobile,Name,Name");
+    let refused = world.ran("init c.csv --yes", 5);
+    refused.complains_of("in the sheet, then: vlens-batch init c.csv");
+    assert!(!world.path("vlens-batch.toml").exists());
+    world.config("[contract]\ntypes = [414]\n[fields.414]\n");
+    sheet("Mobile,Name,Guarantor");
+    let told = "warning: No field of contract type 414 gets a value";
+    world.ran("check c.csv", 0).shows(&told[9..]);
+    world.sent("c.csv", 0).complains_of(told);
+}
+
 /// Asserts that the config holds this, and gives the config.
 #[track_caller]
 fn wrote(world: &World, lines: &str) -> String {

@@ -45,6 +45,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     let holds = Settings::find(global, Some(&args.file)).unwrap_or_default();
     bare.config.recipient.country = holds.config.recipient.country;
     let mut found = Found::of(args, &bare, &input)?;
+    found.refuse_headers_twice()?;
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
         if !found.is_agreed(output).unwrap_or(false) {
@@ -185,6 +186,15 @@ impl<'a> Found<'a> {
             sheet,
             header_row: source.header_row,
             others: Vec::new(),
+        })
+    }
+
+    fn refuse_headers_twice(&self) -> Result<(), Error> {
+        self.proposal.refuse_headers_twice().map_err(|mut error| {
+            let again = self.settings.on(false, &self.args.file, &self.args.read);
+            let then = format!(", then: {}", again.on_file("init"));
+            error.hint.get_or_insert_default().push_str(&then);
+            error
         })
     }
 

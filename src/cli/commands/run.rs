@@ -264,7 +264,7 @@ impl<'s> Flow<'s> {
         let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
         begun.ledger.note_typed(run, &typed.unwrap_or_default())?;
         for note in sheet.notes_on_rows() {
-            self.settings.output.say(&note.to_string());
+            self.settings.output.tell_note(&note);
         }
         begun.wanted = Wanted::OfFile(match args.assume_sent {
             None | Some(0) => self.sending.wishes,

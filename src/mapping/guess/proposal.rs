@@ -9,7 +9,8 @@ use super::goals::{
 };
 use super::headers::{BY_NAME, HeaderWords, Words, all};
 use super::profile::Profile;
-use crate::mapping::header::{HeaderTypes, is_left_out};
+use crate::error::Error;
+use crate::mapping::header::{Header, HeaderTypes, is_left_out};
 use crate::mapping::names::agreed;
 use crate::mapping::value::Country;
 use crate::mapping::words::{Role, WORDS};
@@ -348,6 +349,22 @@ impl Proposal {
         for (at, place) in further.collect::<Vec<_>>() {
             self.columns[at].take(target, place);
         }
+    }
+
+    /// No mapping can name a header that stands above several columns: where one of them would be taken, the sheet comes first.
+    pub fn refuse_headers_twice(&self) -> Result<(), Error> {
+        let would_be_taken = |column: &ColumnGuess| {
+            let goal = self.goal(column.candidates.first()?)?;
+            goal.fit(column, &self.columns).filter(|fit| fit.1)
+        };
+        let columns: Vec<Column> = self.columns.iter().map(|it| it.column.clone()).collect();
+        let named = self.columns.iter().filter_map(|guess| {
+            let alike = columns.iter().filter(|it| it.name == guess.column.name);
+            would_be_taken(guess).map(|_| alike.collect::<Vec<_>>())
+        });
+        let mut twice = named.filter(|alike| alike.len() > 1);
+        let told = |alike: Vec<_>| Err(Header::new(&columns).standing_twice(&alike));
+        twice.next().map_or(Ok(()), told)
     }
 
     pub(super) fn goal(&self, target: &Target) -> Option<&Goal> {

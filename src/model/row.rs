@@ -266,22 +266,3 @@ impl Row {
         self.cells.get(index).unwrap_or(EMPTY)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::tables::rows;
-
-    #[test]
-    fn columns_are_lettered_as_a_spreadsheet_does() {
-        for (index, letters) in rows::<(usize, &str)>("row.letters") {
-            let name = String::new();
-            let column = Column {
-                name,
-                index,
-                is_hidden: false,
-            };
-            assert_eq!(column.letters(), letters);
-        }
-    }
-}

@@ -33,15 +33,9 @@ fn crash_and_go_on(place: &str, nth: usize, concurrency: usize) {
 }
 
 #[test]
-fn a_crash_at_any_place_loses_nothing_with_one_worker() {
+fn a_crash_at_any_place_loses_nothing_with_one_worker_or_many() {
     for place in rows("failpoints.places") {
         crash_and_go_on(place, 1, 1);
-    }
-}
-
-#[test]
-fn a_crash_at_any_place_loses_nothing_with_many_workers() {
-    for place in rows("failpoints.places") {
         crash_and_go_on(place, 1, 6);
     }
 }

@@ -88,15 +88,6 @@ fn a_rejected_row_goes_again_only_when_it_changed_or_a_person_asks() {
 }
 
 #[test]
-fn a_corrected_row_is_invited() {
-    let world = World::with_phones([REJECTED, "12", ""]);
-    world.sent("customers.csv", 3);
-    world.phones("customers.csv", ["+201099999991", "+201099999992", ""]);
-    creates(&world, "customers.csv", 2, 1);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
 fn a_row_that_changed_after_its_invitation_is_counted_and_sent_only_on_demand() {
     let world = World::with_server();
     let mut rows = world.customers("customers.csv", 2);

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use serde_json::json;
 use vlens_batch::model::problem_codes;
 
-use crate::support::{NAMES, World, each, pick, rows};
+use crate::support::{World, each, rows};
 
 const GOLDEN: &str = include_str!("golden/customers.jsonl");
 
@@ -39,24 +38,6 @@ fn the_same_sheet_as_csv_and_as_xlsx_shows_and_sends_the_same_bodies_byte_for_by
     assert_eq!(arrived.len(), 2 * golden.len());
     let arrived: BTreeSet<&str> = arrived.iter().map(String::as_str).collect();
     assert_eq!(arrived, golden);
-}
-
-#[test]
-fn readmes_first_command_creates_all_and_a_second_time_none() {
-    let world = world_with_samples();
-    let rehearse = || {
-        let run = world.line("run samples/customers.csv --sandbox --json");
-        // A newcomer has no account, and no variable is set.
-        run.without_envs(NAMES).ends(0).json()
-    };
-    let first = rehearse();
-    assert_eq!(first["counts"]["created"], 12);
-    let second = rehearse();
-    let counts = pick(&second["counts"], ["created", "already_created"]);
-    assert_eq!(counts, json!([0, 12]));
-    assert_eq!(second["requests"], 0);
-    assert!(world.path("samples/vlens-batch.sandbox.db").exists());
-    assert!(!world.path("samples/vlens-batch.db").exists());
 }
 
 #[test]

@@ -256,31 +256,3 @@ fn metrics_of_what_could_not_begin_name_the_sheets_tenant() {
         std::fs::remove_file(world.path("vlens.prom")).expect("metrics");
     }
 }
-
-#[test]
-fn the_units_pass_the_systems_own_check() {
-    let world = World::new();
-    let samples = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/cron");
-    let bin = env!("CARGO_BIN_EXE_vlens-batch");
-    let unit = |name: &str, installed: &str| {
-        let text = std::fs::read_to_string(format!("{samples}/{name}")).unwrap();
-        world.file(installed, text.replace("/usr/local/bin/vlens-batch", bin))
-    };
-    let units = [
-        unit("vlens-batch.service", "vlens-batch.service"),
-        unit("vlens-batch.timer", "vlens-batch.timer"),
-        unit("vlens-batch.service", "vlens-batch-inbox.service"),
-        unit("vlens-batch-inbox.timer", "vlens-batch-inbox.timer"),
-        unit("vlens-batch@.service", "vlens-batch@acme.service"),
-        unit("vlens-batch@.timer", "vlens-batch@acme.timer"),
-    ];
-    let verified = std::process::Command::new("systemd-analyze")
-        .arg("verify")
-        .args(units)
-        .output();
-    // Where there is no systemd, there is nothing to ask.
-    if let Ok(verified) = verified {
-        let said = String::from_utf8_lossy(&verified.stderr);
-        assert!(verified.status.success(), "{said}");
-    }
-}

@@ -235,17 +235,6 @@ fn date_forms_are_checked_before_any_row_is_read() {
 }
 
 #[test]
-fn a_country_is_two_letters_that_are_known() {
-    let is_known = |code: &str| Country::try_from(code.to_owned()).is_ok();
-    assert!(["EG", "eg", "SA", "US"].into_iter().all(is_known));
-    assert!(
-        !["", "E", "EGY", "ZZ", "20", "001", "مص"]
-            .into_iter()
-            .any(is_known)
-    );
-}
-
-#[test]
 fn a_national_id_tells_when_its_owner_was_born() {
     let born = birth_date_of("30402291234567");
     assert_eq!(born, Some(civil::date(2004, 2, 29)));

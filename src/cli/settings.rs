@@ -58,11 +58,8 @@ impl Settings {
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings> {
         let file = file.filter(|path| *path != Path::new("-"));
         let file_folder = file.map_or(Path::new("."), folder_of).to_owned();
-        let usual = [&*file_folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
-        let of_sheet = file.into_iter().flat_map(configs_of_sheet);
         let named = global.config.clone();
-        let found = first_there(of_sheet.chain(usual));
-        let config_path = named.map_or(found, |named| Ok(Some(named)))?;
+        let config_path = named.map_or_else(|| config_of(file), |named| Ok(Some(named)))?;
         let own = first_there(own_config())?;
         let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
         let own = own.transpose()?;
@@ -260,16 +257,11 @@ impl Settings {
 
     /// How FILE was named and read, as it can be typed again from any folder.
     pub fn typed(&self, file: &Path, read: &ReadArgs) -> Typed {
-        let absolute = |path: &Path| match std::path::absolute(path) {
-            Ok(absolute) if path != Path::new("-") => absolute,
-            _ => path.to_owned(),
-        };
-        let config = self.config_path.as_deref();
         // One that is no text is kept, and named, as any.
         let file = file.to_str().map_or(Path::new("FILE"), Path::new);
         Typed {
             file: absolute(file),
-            config: config.filter(|_| self.is_config_named).map(absolute),
+            config: self.config_path.as_deref().map(absolute),
             reading: as_typed(read),
         }
     }
@@ -288,10 +280,18 @@ impl Settings {
         let elsewhere = rehearsed.filter(|path| *path != Path::new(SANDBOX_LEDGER_NAME));
         let [ledger, read_from, sent_from] = [None, rehearsed, elsewhere]
             .map(|other| option("--ledger", self.ledger.as_deref().or(other)));
-        let config = self.config_path.as_deref();
-        let config = config.filter(|path| self.is_config_named || *path != Path::new(CONFIG_NAME));
-        let config = option("--config", config);
-        let named_config = option("--config", typed.config.as_deref());
+        // Named where another would be found, or none.
+        let config_for = |file: Option<&Path>, config: Option<&Path>| {
+            let found = config_of(file).ok().flatten();
+            let is_other = |path: &&Path| found.as_deref().map(absolute) != Some(absolute(path));
+            option("--config", config.filter(is_other))
+        };
+        let of_run = typed.config.as_deref();
+        let own = self.config_path.as_deref();
+        // What is gone is not needed by those that name no FILE.
+        let there = of_run.filter(|path| !self.is_config_named && is_there(path));
+        let config = config_for(None, there.or(own));
+        let named_config = config_for(Some(&typed.file), of_run);
         let sandbox = if is_sandbox { "--sandbox" } else { "" };
         let join = |mut parts: Vec<&str>| {
             parts.retain(|part| !part.is_empty());
@@ -345,6 +345,14 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
         Some(stem.rsplit_once('.')?.0.to_owned())
     })
     .map(move |stem| tidy(folder.join(format!("{stem}.{CONFIG_NAME}"))))
+}
+
+/// The config that holds for a file, or where none is named, unless `--config` says otherwise.
+fn config_of(file: Option<&Path>) -> Result<Option<PathBuf>> {
+    let file = file.filter(|path| *path != Path::new("-"));
+    let folder = file.map_or(Path::new("."), folder_of);
+    let usual = [folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
+    first_there(file.into_iter().flat_map(configs_of_sheet).chain(usual))
 }
 
 /// The config that holds of those that may be there.
@@ -411,6 +419,14 @@ pub struct Typed {
     file: PathBuf,
     config: Option<PathBuf>,
     reading: String,
+}
+
+/// As it is found from any folder.
+fn absolute(path: &Path) -> PathBuf {
+    match std::path::absolute(path) {
+        Ok(absolute) if path != Path::new("-") => absolute,
+        _ => path.to_owned(),
+    }
 }
 
 pub fn quoted_path(path: &Path) -> String {

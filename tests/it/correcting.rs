@@ -161,6 +161,30 @@ fn a_sheet_full_of_problems_is_told_on_one_screen_and_marked_in_a_workbook() {
 }
 
 #[test]
+fn the_next_command_names_the_config_where_it_would_find_another() {
+    let world = World::new();
+    world.file("loans.csv", TWO);
+    world.file("loans.vlens-batch.toml", TWO_MAPPED);
+    let check = world.ran("check loans.csv --annotate marked.xlsx", 3);
+    check.shows("vlens-batch check marked.xlsx --config loans.vlens-batch.toml");
+    let ours = world.config(TWO_MAPPED);
+    world.file(
+        "sheets/two.csv",
+        TWO.replace("01012345678", "+201555000422"),
+    );
+    world
+        .ran("run sheets/two.csv --sandbox", 3)
+        .hides("--config");
+    let status = world.line("status --ledger ../sheets/vlens-batch.sandbox.db");
+    let status = status.after_shell("mkdir b; cd b; touch vlens-batch.toml");
+    let told = status.ends(3);
+    let options = format!("--config {} --ledger ../sheets", ours.display());
+    for command in ["sheets/two.csv", "--only rejected --output rejected.xlsx"] {
+        told.shows(&format!("{command} {options}"));
+    }
+}
+
+#[test]
 fn the_next_command_is_quoted_for_the_shell() {
     let world = World::new();
     world.file("my customers.csv", TWO);

@@ -16,7 +16,7 @@ use crate::cli::files::{
     Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
 };
 use crate::cli::output::Output;
-use crate::cli::settings::{Settings, nearest, quoted_path};
+use crate::cli::settings::{Settings, quoted_path};
 use crate::error::{Ended, Error, Result};
 use crate::input::Input;
 use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
@@ -450,14 +450,16 @@ impl<'a> Check<'a> {
         let marked = args.annotate.clone();
         let marked = marked.unwrap_or_else(|| free_name(&args.file));
         let is_sandbox = self.reader.as_ref().is_some_and(is_rehearsal);
-        let further = settings.on(is_sandbox, &args.file, &args.read);
+        let [of_file, of_marked] =
+            [&args.file, &marked].map(|file| settings.on(is_sandbox, file, &args.read));
+        let mark = format!("check --annotate {}", quoted_path(&marked));
         let more = json!({
             "source": source,
             "notes": notes,
-            "file": further.file,
-            "checking": further.checking,
-            "inviting": further.inviting,
-            "marked": nearest(&marked),
+            "init": of_file.on_file("init"),
+            "mark": of_file.on_file(&mark),
+            "run": of_file.run(),
+            "check_marked": of_marked.on_file("check"),
             "is_marked": args.annotate.is_some(),
             // Headers go out as keys that no form is likely to have.
             "is_unmapped": settings.config_path.is_none() && has_no_keys(sheet),

@@ -124,6 +124,9 @@ fn user_folder(unix: (&str, &str), windows: (&str, &str)) -> Option<PathBuf> {
     Some(named.or(home)?.join("vlens-batch"))
 }
 
+/// What comes so soon after a signal is the same one.
+const SAME_SIGNAL: Duration = Duration::from_millis(100);
+
 /// Watches SIGINT, SIGTERM and SIGHUP until the process ends: the first stops gently, the second at once. What is under way
 /// then is found open in the ledger on the next start, and is `uncertain`. `timeout`: how long a request may take, where there are any.
 pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSignal> {
@@ -145,6 +148,9 @@ pub fn watch_signals(output: Output, timeout: Option<Duration>) -> Arc<StopSigna
             output.say(&format!("Stopping: answers to requests under way are waited for, {most} s at the most. A second Ctrl-C ends at once and leaves what is under way uncertain."));
         }
         stopped.stop(StopReason::of(Stop::Signal, None));
+        // `timeout` and other supervisors tell a process, and then its group, in which it is.
+        tokio::time::sleep(SAME_SIGNAL).await;
+        while signals.try_recv().is_ok() {}
         if signals.recv().await.is_some() {
             end_at_once(output);
         }

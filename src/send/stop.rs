@@ -1,6 +1,7 @@
 //! The signal that stops a run. No new request starts after it; of several reasons, the gravest is told.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -102,6 +103,19 @@ impl StopSignal {
             }
             is_graver
         });
+    }
+
+    /// One that stops with another, which does not stop with it.
+    pub fn below(above: &Arc<StopSignal>) -> Arc<StopSignal> {
+        let stop = Arc::new(StopSignal(watch::Sender::new(above.why())));
+        let (above, below) = (Arc::clone(above), Arc::downgrade(&stop));
+        tokio::spawn(async move {
+            above.stopped().await;
+            if let (Some(below), Some(why)) = (below.upgrade(), above.why()) {
+                below.stop(why);
+            }
+        });
+        stop
     }
 
     pub fn is_stopping(&self) -> bool {

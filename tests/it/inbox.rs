@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use calamine::Data;
 use rustix::process::Signal;
@@ -551,15 +551,37 @@ fn results_are_their_owners_alone_unless_the_folder_is_a_groups() {
 }
 
 #[test]
-fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault() {
+fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault_and_one_written_to_meanwhile_waits() {
     let world = World::with_server();
     world.file("inbox/y.csv", sheet(&some(0, 20)));
+    world.file("inbox/z.csv", sheet(&some(20, 1)));
+    world.set_time("inbox/y.csv", UNIX_EPOCH);
     let sweeping = world.line("inbox inbox --settled 0s --rate 10/s --json");
     let sweeping = world.begun(sweeping, 3);
     std::fs::remove_file(world.path("inbox/y.csv")).expect("a sheet");
+    world.file("inbox/z.csv", sheet(&some(20, 2)));
     deals_with(&sweeping.wait().expect(0), &[("y.csv", 0)]);
     assert!(!world.path("inbox/y.error.txt").exists());
+    deals_with(&sweep(&world).expect(0), &[("z.csv", 0)]);
     world.check_invariants(&Promise::default());
+}
+
+#[test]
+fn a_signal_before_a_sheet_is_begun_is_heeded() {
+    let world = World::with_server();
+    world.file("inbox/a.csv", sheet(&some(0, 3)));
+    let stops = ["VLENS_BATCH_FAILPOINT", "VLENS_BATCH_FAILPOINT_STOPS"];
+    let sweep = world.line("inbox inbox --settled 0s");
+    // While it makes the ledger.
+    let mut sweep = sweep
+        .envs(stops.into_iter().zip(["after_published", "1"]))
+        .start();
+    sweep.wait_until_stopped();
+    sweep.signal(Signal::TERM);
+    sweep.thaw();
+    let told = sweep.wait().expect(4).stderr;
+    assert_eq!(told.matches("Stopping: ").count(), 1, "{told}");
+    assert!(world.accepted().is_empty(), "{told}");
 }
 
 #[test]

@@ -20,6 +20,9 @@ fn the_first_signal_stops_gently_and_records_what_is_under_way() {
     for signal in ALL {
         let world = World::with("--latency 30");
         let run = sending(&world);
+        // As `timeout` tells a process and its group.
+        run.signal(signal);
+        std::thread::sleep(Duration::from_millis(10));
         run.signal(signal);
         let ended = run.wait().expect(4);
         let document = ended.json();
@@ -48,6 +51,7 @@ fn the_second_signal_ends_at_once_and_what_is_under_way_is_uncertain() {
         run.signal(signal);
         // Said at once: what is waited for, and how long at most.
         run.until_it_says("answers to requests under way are waited for, 600 s at the most");
+        std::thread::sleep(Duration::from_millis(200));
         assert!(run.is_running());
         run.signal(signal);
         let ended = run.wait().expect(4);

@@ -2,12 +2,9 @@
 //! put beside it; the sheet itself is never touched. What was dealt with is remembered in the ledger.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 
@@ -15,31 +12,21 @@ use super::check::{forms, input, mark, user_public_key};
 use super::ledger::{self, Opened};
 use super::results::{RESULTS, Results};
 use super::run::{open_ledger, send_file};
+use super::sheets::{ERROR, Found, MARKED, sheets};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
-use crate::cli::files::{Readers, beside, is_in_use, may_be_replaced, read_text, write_bytes};
+use crate::cli::files::{Readers, may_be_replaced, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
-use crate::ledger::{InboxFile, Lock, Reader, true_path};
+use crate::ledger::{Lock, Reader, true_path};
 use crate::model::{RunSummary, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
 
-/// What people call their sheets, other workbooks included: those are answered with how to save them.
-const ENDINGS: [&str; 11] = [
-    "csv", "tsv", "tab", "txt", "xlsx", "xlsm", "xls", "xlsb", "ods", "fods", "numbers",
-];
-/// What this tool puts beside a sheet, besides its results.
-const MARKED: &str = "marked";
-const ERROR: &str = "error";
 const CONFIG_ERROR: &str = "vlens-batch.error.txt";
-/// So many names are tried for results that somebody has open.
-const NAMES: usize = 20;
-/// What file systems take, in bytes, less what is put behind a sheet's name.
-const LONGEST_STEM: usize = 255 - ".run-1234567890.results.xlsx".len();
 
 pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     let (sweep, output) = (Sweep::begin(args, global)?, global.output);
@@ -112,45 +99,6 @@ impl Swept {
     }
 }
 
-/// A sheet in the folder.
-#[derive(PartialEq)]
-struct Found {
-    name: String,
-    path: PathBuf,
-    file: InboxFile,
-    /// What its results are called by: its name without the ending, unless another sheet's would be called the same.
-    stem: String,
-}
-
-/// Calls no two sheets' results the same, none by more than a name may be long, and none by what is no text.
-fn call_apart(sheets: &mut [Found]) {
-    let mut called: HashMap<String, u32> = HashMap::new();
-    for name in sheets.iter().flat_map(|found| [&found.stem, &found.name]) {
-        *called.entry(name.to_lowercase()).or_default() += 1;
-    }
-    for found in sheets {
-        if called[&found.stem.to_lowercase()] > 1 {
-            found.stem.clone_from(&found.name);
-        }
-        if found.stem.len() > LONGEST_STEM || found.path.to_str().is_none() {
-            let name = found.path.file_name().unwrap_or_default();
-            let hash = Sha256::digest(name.as_encoded_bytes());
-            let tag = u32::from_be_bytes(std::array::from_fn(|at| hash[at]));
-            let most = found.stem.floor_char_boundary(LONGEST_STEM - 9);
-            found.stem.truncate(most);
-            found.stem = format!("{}-{tag:08x}", found.stem);
-        }
-    }
-}
-
-impl Found {
-    /// Where something is put beside the sheet, and where else if that is taken.
-    fn beside(&self, what: &str, ending: &str) -> Vec<PathBuf> {
-        let places = beside(&self.path, &self.stem, what, ending);
-        places.take(NAMES).collect()
-    }
-}
-
 struct Sweep<'a> {
     args: &'a InboxArgs,
     /// The one path of it, however it was named.
@@ -172,6 +120,10 @@ impl<'a> Sweep<'a> {
             .map_err(|error| unusable(named, "cannot be written to", &error))?;
         let settings = Settings::find(global, Some(&folder.join(RESULTS)));
         let settings = settings.and_then(|found| decided_by(&found).map(|_| found));
+        let sending = settings
+            .as_ref()
+            .map(|found| found.sending(&SendArgs::default()));
+        let timeout = sending.ok().map(|sending| sending.timeout);
         let place = folder.join(CONFIG_ERROR);
         match &settings {
             Err(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
@@ -189,7 +141,7 @@ impl<'a> Sweep<'a> {
             args,
             folder,
             global,
-            stop: watch_signals(global.output, None),
+            stop: watch_signals(global.output, timeout),
         })
     }
 
@@ -210,42 +162,8 @@ impl<'a> Sweep<'a> {
         Ok(new)
     }
 
-    /// What has the name of a sheet, and is not in use.
     fn sheets(&self) -> Result<Vec<Found>> {
-        let entries = std::fs::read_dir(&self.folder)
-            .map_err(|error| unusable(&self.args.dir, "cannot be read", &error))?;
-        let mut sheets = Vec::new();
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let path = entry.path();
-            // It may be gone by now.
-            let metadata = std::fs::metadata(&path).ok().filter(Metadata::is_file);
-            let (Some((stem, is_marked)), Some(metadata)) = (stem_of_sheet(&name), metadata) else {
-                continue;
-            };
-            // What somebody saved in a marked sheet is put in anew.
-            if is_marked && may_be_replaced(&path) {
-                continue;
-            }
-            let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
-            let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-            // What is no text is told apart by its bytes.
-            let bytes = path.as_os_str().as_encoded_bytes();
-            let key = path.to_str().map(str::to_owned);
-            sheets.push(Found {
-                stem: stem.to_owned(),
-                file: InboxFile {
-                    path: key.unwrap_or_else(|| bytes.escape_ascii().to_string()),
-                    size: i64::try_from(metadata.len()).unwrap_or(i64::MAX),
-                    modified_ms: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
-                },
-                path,
-                name,
-            });
-        }
-        call_apart(&mut sheets);
-        sheets.retain(|found| !is_in_use(&found.path));
-        Ok(sheets)
+        sheets(&self.folder).map_err(|error| unusable(&self.args.dir, "cannot be read", &error))
     }
 
     /// Sheets of this folder with rows that are due though no sweep will send them: gone, or what lies there now is dealt with.
@@ -302,11 +220,9 @@ impl<'a> Sweep<'a> {
         Ok((settings, decided_by, sheet))
     }
 
-    /// Runs a file and puts its results beside it. None: it is used already, or goes by what was told once for all.
+    /// Runs a file and puts its results beside it. None: it is used already, goes by what was told once for all, or does not rest any more.
     async fn file(&self, found: &Found) -> Result<Option<Swept>> {
-        // A program may keep a file to itself while it works on it.
-        let is_away = |error: io::Error| error.kind() != ErrorKind::PermissionDenied;
-        if File::open(&found.path).is_err_and(is_away) {
+        if !found.is_as_it_was() {
             return Ok(None);
         }
         let (settings, decided_by, sheet) = match self.look(found) {
@@ -315,7 +231,9 @@ impl<'a> Sweep<'a> {
             Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
-        open_ledger(&self.send, &settings).await?.finish()?;
+        open_ledger(&self.send, &settings, &self.stop)
+            .await?
+            .finish()?;
         let note = |unless| {
             let mut ledger = ledger::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &sheet, unless)?;
@@ -337,27 +255,28 @@ impl<'a> Sweep<'a> {
             ..RunArgs::default()
         };
         let mut stops = false;
-        let (is_over, mut swept) = match Box::pin(send_file(&run, &settings, &results)).await {
-            Ok((run, fault)) => {
-                let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
-                stops = fault.as_ref().is_some_and(stops_early);
-                // Else the next sweep goes on, and tries again whoever failed.
-                let is_over = !stops && run.counts.failed == 0;
-                let opened = Opened::at(&settings, path.clone())?;
-                let results = results.into_inner();
-                let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
-                // No other file waits for results that cannot be written.
-                let unwritten = |error| Swept {
-                    run: Some(run),
-                    ..self.refused(found, error)
-                };
-                (is_over, sent.unwrap_or_else(unwritten))
-            }
-            Err(error) if Self::is_own(&error, found, &settings) => {
-                (true, self.refused(found, error))
-            }
-            Err(error) => return Err(error),
-        };
+        let (is_over, mut swept) =
+            match Box::pin(send_file(&run, &settings, &results, &self.stop)).await {
+                Ok((run, fault)) => {
+                    let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
+                    stops = fault.as_ref().is_some_and(stops_early);
+                    // Else the next sweep goes on, and tries again whoever failed.
+                    let is_over = !stops && run.counts.failed == 0;
+                    let opened = Opened::at(&settings, path.clone())?;
+                    let results = results.into_inner();
+                    let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
+                    // No other file waits for results that cannot be written.
+                    let unwritten = |error| Swept {
+                        run: Some(run),
+                        ..self.refused(found, error)
+                    };
+                    (is_over, sent.unwrap_or_else(unwritten))
+                }
+                Err(error) if Self::is_own(&error, found, &settings) => {
+                    (true, self.refused(found, error))
+                }
+                Err(error) => return Err(error),
+            };
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             note(swept.error.is_some().then_some(&decided_by))?;
         }
@@ -444,23 +363,6 @@ fn clear(places: impl IntoIterator<Item = PathBuf>) {
 
 fn unusable(folder: &Path, what: &str, error: &io::Error) -> Error {
     Error::of("inbox_unusable", &[&folder.display(), &what, error])
-}
-
-/// The name of a sheet without its ending, and whether it is a marked one's; none for what is something else, or is put here by this
-/// tool.
-fn stem_of_sheet(name: &str) -> Option<(&str, bool)> {
-    let (stem, ending) = name.rsplit_once('.')?;
-    let ending = ending.to_lowercase();
-    let last = stem.rsplit_once('.').map_or("", |(_, last)| last);
-    // `results-2` as well, but not what a person calls `results-mine`.
-    let (what, number) = last.split_once('-').unwrap_or((last, "2"));
-    let is_numbered = number.parse::<u32>().is_ok();
-    let is =
-        |ours: &str, its: &str| is_numbered && what.eq_ignore_ascii_case(ours) && ending == its;
-    let is_ours = is(RESULTS, "xlsx") || is(ERROR, "txt");
-    let is_hidden = name.starts_with("~$") || name.starts_with('.');
-    let is_sheet = ENDINGS.contains(&ending.as_str()) && !is_ours && !is_hidden;
-    is_sheet.then_some((stem, is(MARKED, "xlsx")))
 }
 
 /// The SHA-256 of everything beside a file that decides what becomes of it.

@@ -12,6 +12,7 @@ mod ledger;
 mod register;
 mod results;
 mod run;
+mod sheets;
 mod target;
 
 use std::io::{self, Write};

@@ -37,7 +37,7 @@ use crate::vlens::Notifier;
 
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
-    let flow = Flow::new(settings, &args.send, "run")?;
+    let flow = Flow::new(settings, &args.send, "run", None)?;
     let (input, mut sheet, target) = flow.open(args).await?;
     if args.dry_run {
         let on_loss = flow.on_loss(args, &sheet.identity(input.fingerprint()?));
@@ -51,18 +51,27 @@ pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
 type Ran = Result<(RunSummary, Option<Error>)>;
 
 /// The same without a word on stdout; the results are written as the run goes on.
-pub async fn send_file(args: &RunArgs, settings: &Settings, results: &RefCell<Results>) -> Ran {
+pub async fn send_file(
+    args: &RunArgs,
+    settings: &Settings,
+    results: &RefCell<Results>,
+    above: &Arc<StopSignal>,
+) -> Ran {
     let flow = Flow {
         results: Some(results),
-        ..Flow::new(settings, &args.send, "inbox")?
+        ..Flow::new(settings, &args.send, "inbox", Some(above))?
     };
     let (input, sheet, target) = flow.open(args).await?;
     flow.send_sheet(args, &input, sheet, target).await
 }
 
 /// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
-pub async fn open_ledger(args: &SendArgs, settings: &Settings) -> Result<Ledger> {
-    let flow = Flow::new(settings, args, "inbox")?;
+pub async fn open_ledger(
+    args: &SendArgs,
+    settings: &Settings,
+    above: &Arc<StopSignal>,
+) -> Result<Ledger> {
+    let flow = Flow::new(settings, args, "inbox", Some(above))?;
     let target = flow.target(settings.needs_login()).await?;
     flow.ledger(&target, None, Some(OnLoss::Refuse))
 }
@@ -110,7 +119,7 @@ async fn go_on<'s>(
         None => settings.needs_login(),
     };
     drop(opened);
-    let flow = Flow::new(settings, args, command)?;
+    let flow = Flow::new(settings, args, command, None)?;
     let target = flow.target(needs_login).await?;
     let ledger = flow.ledger(&target, None, None)?;
     let begun = flow.begin(ledger, run, target).await?;
@@ -146,15 +155,21 @@ struct Flow<'s> {
 }
 
 impl<'s> Flow<'s> {
-    /// Begins to watch for signals.
-    fn new(settings: &'s Settings, args: &'s SendArgs, command: &'static str) -> Result<Self> {
+    /// Begins to watch for signals, unless somebody `above` does, who is stopped by them.
+    fn new(
+        settings: &'s Settings,
+        args: &'s SendArgs,
+        command: &'static str,
+        above: Option<&Arc<StopSignal>>,
+    ) -> Result<Self> {
         let sending = settings.sending(args);
+        let watch = || watch_signals(settings.output, Some(sending.timeout));
         Ok(Flow {
             settings,
             args,
             command,
             path: settings.ledger(args.sandbox)?,
-            stop: watch_signals(settings.output, Some(sending.timeout)),
+            stop: above.map_or_else(watch, StopSignal::below),
             sending,
             results: None,
         })

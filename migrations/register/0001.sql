@@ -196,7 +196,7 @@ BEGIN
     IF NOT is_strangers THEN RETURN found_key; END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
     WHERE b.tenant = the_tenant
-        AND (b.body = the_body OR b.is_sent AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
+        AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
             SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
             SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
@@ -365,12 +365,12 @@ END $$;
 -- What a ledger knows, given back after a restore or brought along when it joins. A claim only gets stronger by it: the more can
 -- have happened, the less is sent.
 CREATE FUNCTION remember(
-    caller integer, keys bytea[], told bytea[], sent bytea[], phones bytea[], emails bytea[], statuses text[], were_created boolean[]) RETURNS bigint
+    caller integer, keys bytea[], told bytea[], asked bytea[], phones bytea[], emails bytea[], statuses text[], were_created boolean[], were_sent boolean[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; n bigint; changed bigint := 0;
 BEGIN
-    FOR k IN SELECT p.tenant, u.* FROM processes p, unnest(keys, told, sent, phones, emails, statuses, were_created)
-            AS u(key, told_by, body, phone, email, status, was_created) WHERE p.id = caller
+    FOR k IN SELECT p.tenant, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
+            AS u(key, told_by, body, phone, email, status, was_created, was_sent) WHERE p.id = caller
     LOOP
         k.key := coalesce(find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body), claimed_as(k.tenant, k.key));
         INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)
@@ -380,7 +380,8 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         changed := changed + n;
         UPDATE claims SET was_created = true WHERE tenant = k.tenant AND key = k.key AND k.was_created AND NOT was_created;
-        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, true, k.phone, k.email) ON CONFLICT DO NOTHING;
+        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, k.was_sent, k.phone, k.email)
+        ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true WHERE excluded.is_sent;
     END LOOP;
     RETURN changed;
 END $$;

@@ -33,8 +33,8 @@ impl Closing {
     }
 }
 
-/// A customer, how his invitation stands, and whether it was ever created.
-pub type Known = (Customer, Status, bool);
+/// A customer, how his invitation stands, whether it was ever created, and whether this is what was sent.
+pub type Known = (Customer, Status, bool, bool);
 
 /// Now, on the time line of process `p`: as steady as the uptime (`?2`) within one start of the machine (`?3`), else the wall's (`?1`).
 const NOW: &str = "iif(p.boot_id = ?3 AND ?3 <> '', p.anchor_ms + ?2 - p.anchor_uptime_ms, ?1)";
@@ -222,8 +222,14 @@ impl Ledger {
 
     /// This ledger is one of a team's from now on.
     pub fn join(&mut self) -> Result<()> {
-        let join = "INSERT INTO meta (key, value) VALUES ('joined', 1) ON CONFLICT DO NOTHING";
+        let join = "INSERT INTO meta (key, value) VALUES ('joined', 0) ON CONFLICT DO NOTHING";
         self.set(join, ())
+    }
+
+    /// The register was told of all contents up to this one.
+    pub fn note_given(&self, last: i64) -> Result<()> {
+        let note = "UPDATE meta SET value = ?1 WHERE key = 'joined'";
+        self.write(|ledger| ledger.db.run(note, [last]))
     }
 
     /// Notes within a transaction that the register knows what became of a request.
@@ -240,8 +246,13 @@ impl Ledger {
 }
 
 impl Reader {
+    /// The last content that the team's register was told of; none before this ledger has joined.
+    pub fn given(&self) -> Result<Option<i64>> {
+        self.db.meta("joined")
+    }
+
     pub fn has_joined(&self) -> Result<bool> {
-        Ok(self.db.meta("joined")?.is_some())
+        Ok(self.given()?.is_some())
     }
 
     /// How many milliseconds ago answers came to requests of all processes, of those less than `window_ms` ago the newest `at_most`, newest
@@ -303,21 +314,30 @@ impl Reader {
         keyed_hash(&self.salt, b"register", &[])
     }
 
-    /// What this ledger knows of customers, from behind invitation `after` on: all but those of whom there is nothing to tell.
+    /// What this ledger knows of customers by each content that asked for them, from behind content `after` on: all but those of whom
+    /// there is nothing to tell; or of those who were created what was said of them, and not how they stand.
     pub fn known_customers(
         &self,
-        after: InvitationId,
+        after: i64,
         at_most: usize,
-    ) -> Result<Vec<(InvitationId, Known)>> {
+        and_status: bool,
+    ) -> Result<Vec<(i64, Known)>> {
+        // Of older contents it is known that they are his, and of the first and the last that they were sent.
         const KNOWN: &str = "
-            SELECT i.id, i.status, i.was_created IS 1, k.key, k.told_by, k.phone, k.email, coalesce(k.body, '')
-            FROM invitations i CROSS JOIN customers k ON k.invitation_id = i.id
-            WHERE i.id > ?1 AND (i.status <> 'pending' OR i.was_created) ORDER BY i.id LIMIT ?2";
-        let known = self.db.all(KNOWN, (after, at_most))?.into_iter();
-        let known = known.map(|(id, status, was, key, told_by, phone, email, body)| {
-            let customer = self.customer(key, told_by, [phone, email], body);
-            (id, (customer, status, was))
-        });
+            SELECT k.content_id, iif(?3 AND k.content_id = i.content_id, i.status, 'pending'), i.was_created IS 1,
+                k.content_id IN (i.id, i.content_id), k.key, k.told_by, k.phone, k.email, coalesce(k.body, 'purged ' || k.content_id)
+            FROM customers k CROSS JOIN invitations i ON i.id = k.invitation_id
+            WHERE k.content_id > ?1 AND (i.was_created OR ?3 AND i.status <> 'pending') ORDER BY k.content_id LIMIT ?2";
+        let known = self
+            .db
+            .all(KNOWN, (after, at_most, and_status))?
+            .into_iter();
+        let known = known.map(
+            |(id, status, was, sent, key, told_by, phone, email, body)| {
+                let customer = self.customer(key, told_by, [phone, email], body);
+                (id, (customer, status, was, sent))
+            },
+        );
         Ok(known.collect())
     }
 

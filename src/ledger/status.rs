@@ -292,7 +292,7 @@ impl Reader {
                 SELECT register_id FROM attempts WHERE invitation_id = i.id AND register_id IS NOT NULL ORDER BY id DESC LIMIT 1),
                 k.key, k.told_by, k.phone, k.email, k.body
             FROM rows r CROSS JOIN contents own ON own.id = r.content_id CROSS JOIN invitations i ON i.id = own.invitation_id
-            CROSS JOIN customers k ON k.invitation_id = i.id
+            CROSS JOIN customers k ON k.content_id = i.content_id
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
         let due = self.db.all(DUE, (run, after, at_most))?.into_iter();
         let due = due.map(

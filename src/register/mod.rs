@@ -237,15 +237,16 @@ impl Register {
         Ok(rows.iter().filter_map(claim).collect())
     }
 
-    /// Gives what a ledger knows of some customers: how they stand, and whether they were ever created.
-    pub async fn remember(&self, known: &[(Customer, Status, bool)]) -> Result<u64> {
-        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3, $4, $5, $6, $7, $8)";
-        let hashes = |(customer, ..): &(Customer, _, _)| self.member.party.key.hashes(customer);
+    /// Gives what a ledger knows of some customers: how they stand, whether they were ever created, and whether this was sent.
+    pub async fn remember(&self, known: &[(Customer, Status, bool, bool)]) -> Result<u64> {
+        const REMEMBER: &str = "SELECT vlens_batch.remember($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let hashes = |(customer, ..): &(Customer, _, _, _)| self.member.party.key.hashes(customer);
         let hashes: Vec<[Option<Vec<u8>>; 5]> = known.iter().map(hashes).collect();
         let [keys, told_by, bodies, phones, emails] =
             [0, 1, 2, 3, 4].map(|n| hashes.iter().map(|of| of[n].as_deref()).collect::<Vec<_>>());
         let statuses: Vec<&str> = known.iter().map(|known| known.1.into()).collect();
         let were_created: Vec<bool> = known.iter().map(|known| known.2).collect();
+        let were_sent: Vec<bool> = known.iter().map(|known| known.3).collect();
         let parameters: Parameters<'_> = &[
             (&self.member.process(), Type::INT4),
             (&keys, Type::BYTEA_ARRAY),
@@ -255,6 +256,7 @@ impl Register {
             (&emails, Type::BYTEA_ARRAY),
             (&statuses, Type::TEXT_ARRAY),
             (&were_created, Type::BOOL_ARRAY),
+            (&were_sent, Type::BOOL_ARRAY),
         ];
         let row = self.connection.ask_one(REMEMBER, parameters).await?;
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))

@@ -242,7 +242,19 @@ fn a_customer_of_another_computer_is_known_and_told_of() {
 fn a_customer_of_two_addresses_is_known_by_either_at_a_colleagues_and_two_of_one_address_are_two() {
     let Some(team) = Team::fast() else { return };
     let by_name = format!("{FAST}[identity]\ncolumns = [\"fullName\"]\n");
-    for (computer, config, rows, created) in [
+    let created = |computer: &str, rows: &str, word: &str| {
+        let rows = format!("phoneNumber,email,fullName\n{rows}\n");
+        team.world.file(format!("{computer}.csv"), rows);
+        let run = team.run(computer).args(["--contract-type", "414"]);
+        let run = if word.is_empty() {
+            run
+        } else {
+            run.args([word])
+        };
+        let counts = &run.ends(0).json()["counts"];
+        counts["created"].as_u64().expect("a count")
+    };
+    for (computer, config, rows, created_now) in [
         ("mona", FAST, ",a@example.com,A", 1),
         ("omar", FAST, "01012345671,a@example.com,A", 0),
         ("omar", FAST, "01012345672,b@example.com,B", 1),
@@ -263,14 +275,27 @@ fn a_customer_of_two_addresses_is_known_by_either_at_a_colleagues_and_two_of_one
         ("adam", FAST, ",f@x.co,Faye", 0),
         ("mona", FAST, ",g@x.co,G", 1),
         ("omar", FAST, "1012345676,g@x.co,G\n1012345677,g@x.co,", 1),
+        // What a row that is not sent says of him counts as well.
+        ("mona", FAST, "01012345680,,P", 1),
+        ("mona", FAST, "01012345680,p@x.co,Pat", 0),
+        ("omar", FAST, ",p@x.co,Pat", 0),
+        ("mona", FAST, "01012345681,,Q", 1),
+        ("omar", FAST, "01012345681,q@x.co,Q", 0),
+        ("sara", FAST, ",q@x.co,Q", 0),
+        ("adam", FAST, "01012345682,r@x.co,R", 1),
     ] {
-        let rows = format!("phoneNumber,email,fullName\n{rows}\n");
-        team.world.file(format!("{computer}.csv"), rows);
         team.world.config(config);
-        let run = team.run(computer).args(["--contract-type", "414"]);
-        let document = run.ends(0).json();
-        assert_eq!(document["counts"]["created"], created, "{document}");
+        assert_eq!(created(computer, rows, ""), created_now, "{rows}");
     }
+    // And what was sent before, after the register was lost.
+    assert_eq!(created("adam", "01012345682,,Rex", "--resend-changed"), 1);
+    team.sql("TRUNCATE vlens_batch.claims, vlens_batch.bodies, vlens_batch.aliases");
+    team.sql("UPDATE vlens_batch.tenants SET timeline = 'x'");
+    for computer in COMPUTERS {
+        team.ran(computer, "register rebuild", 0);
+    }
+    team.goes_on_at_once();
+    assert_eq!(created("omar", ",r@x.co,Rex", ""), 0);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
 use crate::error::{Ended, Error, Result};
-use crate::ledger::{InvitationId, Ledger};
+use crate::ledger::Ledger;
 use crate::model::{Binding, CustomerKey, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Place, Register, TeamKey};
 use crate::report::texts;
@@ -43,7 +43,7 @@ pub async fn join(
         ledger.join()?;
         tell(&register, ledger).await?;
         if !register.knows_this_ledger() {
-            remember(&register, ledger).await?;
+            remember(&register, ledger, None).await?;
             register.remembered(false).await?;
             ledger.all_told()?;
         }
@@ -90,22 +90,26 @@ async fn tell(register: &Register, ledger: &mut Ledger) -> Result<()> {
     Ok(())
 }
 
-/// Gives the register all that this ledger knows. Returns of how many customers it knew less.
-async fn remember(register: &Register, ledger: &Ledger) -> Result<u64> {
-    let (mut after, mut changed) = (InvitationId(0), 0);
+/// Gives the register all that this ledger knows. Returns of how many customers it knew less. Or, of those who were created, what sheets
+/// have said since: by an address that was added, a colleague may know one.
+async fn remember(register: &Register, ledger: &Ledger, since: Option<i64>) -> Result<u64> {
+    let (mut after, mut changed) = (since.unwrap_or(0), 0);
     loop {
-        let page = ledger.known_customers(after, PAGE)?;
+        let page = ledger.known_customers(after, PAGE, since.is_none())?;
         let (ids, known): (Vec<_>, Vec<_>) = page.into_iter().unzip();
         let Some(&last) = ids.last() else {
             return Ok(changed);
         };
-        after = last;
         changed += register.remember(&known).await?;
+        ledger.note_given(last)?;
+        after = last;
     }
 }
 
-/// Has what the register says now hold for a run's rows that are held; whom it lets anybody send is due.
+/// Has the register know what sheets have said since, and what it says now hold for a run's rows that are held; whom it lets anybody send
+/// is due.
 pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Result<()> {
+    remember(register, ledger, ledger.given()?).await?;
     for page in ledger.held_customers(run, None)?.chunks(PAGE) {
         let customers: Vec<CustomerKey> = page.iter().map(|held| held.2).collect();
         let claims = register.settle(&customers, None).await?;
@@ -220,7 +224,7 @@ async fn rebuild(
     settings: &Settings,
 ) -> Ended {
     tell(register, ledger).await?;
-    let given = remember(register, ledger).await?;
+    let given = remember(register, ledger, None).await?;
     let (missing, ready) = register.remembered(without_the_others).await?;
     ledger.all_told()?;
     let document = json!({ "given": given, "missing": missing, "ready": ready });

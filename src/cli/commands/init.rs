@@ -259,7 +259,7 @@ impl<'a> Found<'a> {
             json!({
                 "column": self.shown.header(&column.column.name),
                 "sample": column.profile.sample(),
-                "target": column.target.as_ref().map(ToString::to_string),
+                "target": column.target.as_ref().map(|target| self.becomes(column, target)),
                 "candidates": candidates.collect::<Vec<_>>(),
             })
         });
@@ -269,6 +269,31 @@ impl<'a> Found<'a> {
             "others": self.others,
         });
         output.say(&output.look().text(texts::GUESSES, &guesses));
+    }
+
+    fn becomes(&self, column: &ColumnGuess, target: &Target) -> String {
+        let mut before = self.proposal.columns_of(target);
+        let own = before.iter().position(|it| it.column == column.column);
+        before.truncate(
+            own.filter(|_| !self.proposal.is_one_text(target))
+                .unwrap_or(0),
+        );
+        let beside = self.beside(target, &before);
+        if beside.is_empty() {
+            target.to_string()
+        } else {
+            format!("{target}, {beside}")
+        }
+    }
+
+    /// How a column and these others feed one target.
+    fn beside(&self, target: &Target, others: &[&ColumnGuess]) -> String {
+        let others = others.iter().map(|it| self.shown.header(&it.column.name));
+        match &*others.collect::<Vec<_>>().join(", ") {
+            "" => String::new(),
+            others if self.proposal.is_one_text(target) => format!("together with {others}"),
+            others => format!("where nothing stands under {others}"),
+        }
     }
 
     fn document(&self, config: &Path) -> Value {
@@ -411,11 +436,7 @@ impl Found<'_> {
             };
             let mut feeding = self.proposal.columns_of(target);
             feeding.retain(|_| item != column.target.as_ref());
-            let feeding = feeding.iter().map(|it| self.shown.header(&it.column.name));
-            let hint = match &*feeding.collect::<Vec<_>>().join(", ") {
-                "" => String::new(),
-                others => printable(&format!("together with {others}")).into_owned(),
-            };
+            let hint = printable(&self.beside(target, &feeding)).into_owned();
             select = select.item(Some(target.clone()), self.proposal.label(target), hint);
         }
         let chosen = select.interact()?;

@@ -108,7 +108,9 @@ impl Naming {
         let mut called = values.iter().filter_map(|value| form_called(value, forms));
         if called.next().is_some() {
             Some(Naming::Value)
-        } else if pieces.iter().any(|words| words.has_one_of(&WORDS.products)) {
+        } else if pieces.iter().any(|words| words.has_one_of(&WORDS.products))
+            || (are_words && is_one(&WORDS.product_names))
+        {
             Some(Naming::Product)
         } else {
             (differs && is_one(&concept.weak)).then_some(Naming::List)

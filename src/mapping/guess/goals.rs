@@ -319,6 +319,15 @@ impl Goal {
         !columns.iter().any(|other| may_be(&other))
     }
 
+    /// Whether the values were such once, so that the check tells them, and no other column that may be it has them whole.
+    fn is_spoiled(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> bool {
+        let has_them = |other: &ColumnGuess| {
+            let may_be = other.words.score(&self.names, &self.weak) >= BY_WEAK_NAME;
+            may_be && other.profile.count > 0 && self.vote(&other.profile) > Vote::Against
+        };
+        column.profile.were(self.field_type) && !columns.iter().any(has_them)
+    }
+
     /// How well one of the columns fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
     pub fn fit(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> Option<(f64, bool)> {
         let (header, profile) = (&column.words, &column.profile);
@@ -333,6 +342,7 @@ impl Goal {
         let (rank, is_sure) = match score {
             // What nothing is known of, no values deny: the form's own name of it is enough.
             BY_NAME.. if self.is_called(column.header()) => (score, true),
+            BY_NAME.. if vote == Vote::Against && self.is_spoiled(column, columns) => (score, true),
             // A name that its values deny is offered, no more.
             BY_NAME.. if vote == Vote::Against => (0.2, false),
             _ if vote == Vote::Against => return None,

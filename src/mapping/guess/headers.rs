@@ -166,15 +166,24 @@ impl Words {
 }
 
 fn is_noise(word: &str) -> bool {
-    let mut lists = [&WORDS.noise, &WORDS.customers, &WORDS.reach].into_iter();
-    lists.any(|list| list.contains(word))
+    let lists = [
+        &WORDS.noise,
+        &WORDS.preferred,
+        &WORDS.customers,
+        &WORDS.reach,
+    ];
+    lists.iter().any(|list| list.contains(word))
 }
 
 /// Whether a header says that it is of a beneficiary, who is the customer where the sheet has no other.
 pub(super) fn is_of_beneficiary(header: &str) -> bool {
+    has_word_of(header, &WORDS.beneficiaries)
+}
+
+fn has_word_of(header: &str, known: &HashSet<String>) -> bool {
     let words = words(header);
     let mut words = words.iter().map(|word| without_article(word));
-    words.any(|word| WORDS.beneficiaries.contains(word))
+    words.any(|word| known.contains(word))
 }
 
 fn is_number(word: &str) -> bool {
@@ -196,7 +205,7 @@ fn is_another(one: &str, other: &str) -> bool {
 }
 
 /// Without the Arabic article, which people set or leave.
-fn without_article(word: &str) -> &str {
+pub(super) fn without_article(word: &str) -> &str {
     let is_long = word.chars().count() > 4;
     let mut articles = ["ال", "وال", "بال"].into_iter();
     let rest = articles.find_map(|article| word.strip_prefix(article));
@@ -216,6 +225,8 @@ pub(super) struct HeaderWords {
     pub parts: Vec<Words>,
     /// What `Mobile 2` or `Other mobile` is one more of, and the number.
     pub first: Option<(Words, Option<usize>)>,
+    /// It says that it goes before another of that name: the new mobile.
+    pub is_preferred: bool,
     /// How well it names something that customer sheets have beside and no form field is meant by.
     pub other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
@@ -238,6 +249,7 @@ impl HeaderWords {
                 .any(|word| WORDS.scales.contains(word)),
             parts: if parts.len() > 1 { parts } else { Vec::new() },
             first: whole.of_the_first(),
+            is_preferred: has_word_of(header, &WORDS.preferred),
             whole,
             other,
         }

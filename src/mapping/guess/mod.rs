@@ -4,6 +4,7 @@
 //! Pure: columns and their first rows in, a proposal out, which [`Proposal::to_toml`] writes as a config with comments.
 
 mod contract;
+mod full_name;
 mod goals;
 mod headers;
 mod profile;

@@ -2,11 +2,13 @@
 
 use indexmap::IndexSet;
 
-use crate::mapping::names::{fold, fold_value};
+use super::headers::without_article;
+use crate::mapping::names::{fold, fold_value, words};
 use crate::mapping::value::{
     self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
 };
-use crate::model::{Cell, mask, mask_date};
+use crate::mapping::words::WORDS;
+use crate::model::{Cell, FieldType, mask, mask_date};
 
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
@@ -38,6 +40,7 @@ pub struct Profile {
     pub is_filled: bool,
     /// Every row's value, folded.
     texts: Vec<String>,
+    country: Country,
 }
 
 impl Profile {
@@ -49,10 +52,7 @@ impl Profile {
             let is_so = |cell: &&Cell| is_so(cell, &fold_value(&cell.shown()));
             share(values.iter().filter(is_so).count(), values.len())
         };
-        let phone = Kind::Phone {
-            country,
-            landlines: false,
-        };
+        let phone = phone(country);
         let is_number = |cell: &Cell| {
             let mut marks = [DecimalMark::Point, DecimalMark::Comma]
                 .map(Some)
@@ -88,7 +88,28 @@ impl Profile {
             distinct,
             texts: all.iter().map(|cell| fold(&cell.shown())).collect(),
             values,
+            country,
         }
+    }
+
+    /// Whether most values are such, or were before a program or a hand spoiled them: days that are shown as bare numbers too.
+    pub fn were(&self, field_type: FieldType) -> bool {
+        let kind = match field_type {
+            FieldType::Phone => phone(self.country),
+            FieldType::EgyptNationalId => Kind::EgyptNationalId,
+            FieldType::Date => date(None),
+            FieldType::Number => Kind::Number { decimal: None },
+            _ => return false,
+        };
+        let is_day = |cell: &Cell| {
+            let serial = Cell::Number(cell.shown().parse().unwrap_or(f64::NAN));
+            field_type == FieldType::Date && reads(&kind, &serial)
+        };
+        let is_spoiled =
+            |cell: &&Cell| is_day(cell) || kind.read(cell).is_err_and(|fault| fault.is_spoiled());
+        let (spoiled, others): (Vec<&Cell>, Vec<&Cell>) = self.values.iter().partition(is_spoiled);
+        let whole = others.iter().filter(|cell| reads(&kind, cell)).count();
+        !spoiled.is_empty() && share(spoiled.len() + whole, self.count) >= 0.5
     }
 
     /// What a person may be shown of the values, so that she knows the column and learns nobody's data: of dates the year, of lists the
@@ -166,6 +187,13 @@ impl Profile {
         self.count >= 3 && self.distinct.len() == 1
     }
 
+    /// Titles before a name, and no part of one.
+    pub fn are_titles(&self) -> bool {
+        let is_title = |word: &String| WORDS.titles.contains(without_article(word));
+        let are_titles = |words: Vec<String>| !words.is_empty() && words.iter().all(is_title);
+        self.share_of_distinct(|value| are_titles(words(value))) >= 0.5
+    }
+
     /// Values are there, and none of them can be read.
     pub fn is_unread(&self) -> bool {
         self.is_filled && self.count == 0
@@ -207,6 +235,13 @@ fn reads_by(proved: Option<Convention>, kind: &Kind, cell: &Cell) -> bool {
     match kind.read_by(proved, cell) {
         Ok(value) => value.is_some(),
         Err(fault) => fault.name == "date_shifted",
+    }
+}
+
+fn phone(country: Country) -> Kind {
+    Kind::Phone {
+        country,
+        landlines: false,
     }
 }
 

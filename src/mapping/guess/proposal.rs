@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use super::contract::Contract;
 use super::goals::{
-    ColumnGuess, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, Target, goals, labels_of,
-    mark_beneficiaries, mark_further_people,
+    ColumnGuess, Goal, Target, goals, labels_of, mark_beneficiaries, mark_further_people,
 };
-use super::headers::{BY_NAME, HeaderWords, Words, all};
+use super::headers::{BY_NAME, HeaderWords, all};
 use super::profile::Profile;
 use crate::error::Error;
 use crate::mapping::header::{Header, HeaderTypes, is_left_out};
-use crate::mapping::names::agreed;
 use crate::mapping::value::Country;
 use crate::mapping::words::{Role, WORDS};
 use crate::model::{Column, ContractTypeId, FieldType, Form, Row};
@@ -21,11 +19,6 @@ const ALIKE: f64 = 0.015;
 /// What a header that is the key itself ranks.
 const BY_KEY: f64 = 2.0;
 const MOST_CANDIDATES: usize = 3;
-
-/// Places in a name.
-const FIRST_PLACE: usize = 0;
-const BARE_PLACE: usize = 1;
-const LAST_PLACE: usize = 99;
 
 #[derive(Debug, Clone)]
 pub struct Proposal {
@@ -108,7 +101,7 @@ impl Proposal {
     }
 
     /// The field whose key a header is, or names together with its contract type.
-    fn own_target(&self, column: &ColumnGuess) -> Option<Target> {
+    pub(super) fn own_target(&self, column: &ColumnGuess) -> Option<Target> {
         let header = column.header();
         let explicit = self.header_types.explicit_key(header);
         let target = Target::Field(explicit.map_or(header, |(_, key)| key).to_owned());
@@ -211,101 +204,6 @@ impl Proposal {
         targets.flatten().collect()
     }
 
-    /// The full name is made of its parts, in the order of a name. A part is never sent alone, nor others without it: what may be one
-    /// is offered, as is everything where a column without a header may be one.
-    fn join_names(&mut self, is_unclear: bool) {
-        let Some(goal) = self.field_about(FULL_NAME) else {
-            return;
-        };
-        let target = goal.target.clone();
-        let whole = self.places(|column| column.feeds(&target)).first().copied();
-        let mut parts = self.name_parts(whole);
-        if let Some(at) = whole {
-            let is_own = self.own_target(&self.columns[at]).is_some();
-            if is_own || !self.is_name_part(at, &parts, is_unclear) {
-                return;
-            }
-            self.columns[at].target = None;
-        }
-        parts.sort_unstable();
-        let is_whole = !is_unclear && self.are_a_whole_name(&parts);
-        for (place, at) in parts {
-            if is_whole {
-                self.columns[at].take(&target, place);
-            } else {
-                self.columns[at].offer(&target);
-            }
-        }
-    }
-
-    /// Whether these parts, in the order of a name, are all that there are, each once, and begin with the first. One that none of the
-    /// first rows has may stand in a later one.
-    fn are_a_whole_name(&self, parts: &[(usize, usize)]) -> bool {
-        let column = |part: &(usize, usize)| &self.columns[part.1];
-        let is_filled = |part: &(usize, usize)| column(part).profile.is_filled;
-        let begins = |first: &(usize, usize)| first.0 <= BARE_PLACE && is_filled(first);
-        let is_one_each = parts.windows(2).all(|pair| pair[0].0 != pair[1].0);
-        let are_several = parts.iter().filter(|part| is_filled(part)).count() > 1;
-        // What stands among them and nobody knows may be one more.
-        let known = parts.iter().map(|part| part.1);
-        let among = known.clone().min()..known.clone().max();
-        let mut unknown = self.places(ColumnGuess::may_be_a_name_part).into_iter();
-        let lacks_one =
-            unknown.any(|at| among.contains(&Some(at)) && !known.clone().any(|it| it == at));
-        // One that holds another is no part: its values do, or it may be a whole name with its last beside it.
-        let holds = |one, other| one != other && column(one).profile.holds(&column(other).profile);
-        let holds_another = |one| parts.iter().any(|other| holds(one, other));
-        let may_be_whole = |first: &(usize, usize)| {
-            first.0 == BARE_PLACE && column(first).profile.several_words >= 0.5 && parts.len() > 2
-        };
-        let first = parts.first();
-        first.is_some_and(|first| begins(first) && !may_be_whole(first))
-            && (is_one_each && are_several && !lacks_one)
-            && parts
-                .iter()
-                .all(|part| column(part).target.is_none() && !holds_another(part))
-    }
-
-    /// Whether the column that is taken for the full name is but a part of it. `is_unclear`: a column without a header may be another.
-    fn is_name_part(&self, whole: usize, parts: &[(usize, usize)], is_unclear: bool) -> bool {
-        let ColumnGuess { profile, words, .. } = &self.columns[whole];
-        let is_bare = name_place(words).is_some();
-        let is_last = |(place, at): &(usize, usize)| {
-            let last = &self.columns[*at].profile;
-            *place == LAST_PLACE && last.is_filled && !profile.holds(last)
-        };
-        if profile.is_unread() {
-            return false;
-        }
-        if profile.several_words >= 0.5 {
-            // A father's name beside a name of several words is in it already, or of no concern.
-            return is_bare && parts.iter().any(is_last);
-        }
-        // `Customer` and the like say whose column it is.
-        let is_customer = WORDS.customers.contains(&words.whole.joined);
-        let may_be_more = is_unclear || self.columns.iter().any(ColumnGuess::may_be_a_name_part);
-        let is_word = profile.is_filled && (is_bare || is_customer);
-        parts.len() > 1 || (is_word && may_be_more)
-    }
-
-    /// The columns of a name's parts with their places in a name; of a first name and a bare `Name` the first name.
-    fn name_parts(&self, whole: Option<usize>) -> Vec<(usize, usize)> {
-        let places = self.columns.iter().enumerate().filter_map(|(at, column)| {
-            let (place, profile) = (name_place(&column.words), &column.profile);
-            if whole == Some(at) {
-                return Some((place.unwrap_or(BARE_PLACE), at));
-            }
-            let may_be = profile.is_filled || place != Some(BARE_PLACE);
-            let is_name = profile.words >= 0.5 || (profile.count == 0 && may_be);
-            Some((place.filter(|_| is_name)?, at))
-        });
-        let mut places: Vec<(usize, usize)> = places.collect();
-        if places.iter().any(|(place, _)| *place == FIRST_PLACE) {
-            places.retain(|(place, _)| *place != BARE_PLACE);
-        }
-        places
-    }
-
     /// `Address 1` and `Address 2`, or a street and its building, are one address, in the sheet's order.
     fn join_address(&mut self) {
         let Some(goal) = self.field_about("address") else {
@@ -333,20 +231,31 @@ impl Proposal {
         }
     }
 
-    /// `Mobile 2`, `Other mobile`, beside the column that is taken for the phone.
+    /// `Mobile 2`, `Other mobile`, behind the column that is taken for the phone; `New mobile` before it.
     fn join_alternatives(&mut self, role: Role, share: fn(&Profile) -> f64) {
         let target = &Target::Role(role);
         let (Some(goal), Some(_)) = (self.goal(target), self.column_of(target)) else {
             return;
         };
         let further = self.columns.iter().enumerate().filter_map(|(at, column)| {
-            let (first, number) = column.words.first.as_ref()?;
+            let HeaderWords { first, whole, .. } = &column.words;
+            let place = match first {
+                Some((first, number)) if first.say(&goal.names) => number.unwrap_or(2),
+                _ if column.words.is_preferred && whole.say(&goal.names) => 0,
+                _ => return None,
+            };
             let profile = &column.profile;
-            let is_own = share(profile) >= 0.5 && !profile.is_one_for_all();
+            let may_be = share(profile) >= 0.5 || (place == 0 && profile.count == 0);
+            let is_own = may_be && !profile.is_one_for_all();
             let is_free = column.target.is_none() && (is_own || profile.is_unread());
-            (is_free && first.say(&goal.names)).then_some((at, number.unwrap_or(2)))
+            is_free.then_some((at, place))
         });
-        for (at, place) in further.collect::<Vec<_>>() {
+        let further: Vec<(usize, usize)> = further.collect();
+        let own = self.places(|column| column.feeds(target));
+        for at in own {
+            self.columns[at].place = 1;
+        }
+        for (at, place) in further {
             self.columns[at].take(target, place);
         }
     }
@@ -389,32 +298,14 @@ impl Proposal {
         feeding
     }
 
-    fn places(&self, is_one: impl Fn(&ColumnGuess) -> bool) -> Vec<usize> {
+    /// Whether several columns make one text of it; else the first that is filled counts.
+    pub fn is_one_text(&self, target: &Target) -> bool {
+        self.goal(target).is_some_and(Goal::is_made_of_words)
+    }
+
+    pub(super) fn places(&self, is_one: impl Fn(&ColumnGuess) -> bool) -> Vec<usize> {
         let places = 0..self.columns.len();
         places.filter(|at| is_one(&self.columns[*at])).collect()
-    }
-}
-
-/// Where in a name a part of this header stands, whether it says so once or in two languages.
-fn name_place(header: &HeaderWords) -> Option<usize> {
-    place_of(&header.whole).or_else(|| agreed(header.parts.iter().map(place_of)))
-}
-
-/// `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
-fn place_of(words: &Words) -> Option<usize> {
-    let is_of = |key| {
-        let concept = WORDS.concept(key);
-        concept.is_some_and(|it| words.say(&all(it.names.iter().chain(&it.weak))))
-    };
-    let mut middle = WORDS.name_parts.iter();
-    let number: String = words.joined.matches(char::is_numeric).collect();
-    let bare = words.joined.replace(char::is_numeric, "");
-    match middle.position(|names| words.say(&all(names))) {
-        _ if is_of(FIRST_NAME) => Some(FIRST_PLACE),
-        _ if is_of(LAST_NAME) => Some(LAST_PLACE),
-        Some(at) => Some(at + 2),
-        None if WORDS.bare_names.contains(&bare) => Some(number.parse().unwrap_or(BARE_PLACE)),
-        None => None,
     }
 }
 

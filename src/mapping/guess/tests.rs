@@ -82,7 +82,8 @@ fn a_column_is_taken_for_what_its_header_and_its_values_say_together() {
 fn a_part_of_a_name_or_an_address_is_joined_with_the_others_and_never_the_whole() {
     for (key, columns, joined) in rows::<(&str, &str, &str)>("guess.joins") {
         let proposal = propose(columns);
-        let target = Target::Field(key.to_owned());
+        let role = Role::of(key).map(Target::Role);
+        let target = role.unwrap_or_else(|| Target::Field(key.to_owned()));
         let feeding = proposal.columns_of(&target).into_iter();
         let headers: Vec<String> = feeding.map(|it| it.header().to_owned()).collect();
         assert_eq!(headers.join(", "), joined, "{columns}");
@@ -98,7 +99,7 @@ fn what_a_person_chooses_joins_what_was_guessed() {
     let text = proposal.to_toml("", "", "");
     assert!(text.contains(r#"phone = ["Mobile","Phone"]"#), "{text}");
     // The form asks for it once more.
-    let field = "\nmobile = { column = \"Mobile\", type = \"phone\" }\n";
+    let field = "\nmobile = { column = [\"Mobile\",\"Phone\"], type = \"phone\" }\n";
     assert!(text.contains(field), "{text}");
     proposal.choose(1, None);
     let text = proposal.to_toml("", "", "");

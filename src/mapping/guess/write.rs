@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::goals::{ColumnGuess, Goal, Target, labels_of};
+use super::goals::{ColumnGuess, Target, labels_of};
 use super::profile::Profile;
 use super::proposal::Proposal;
 use crate::mapping::form::TypeForm;
@@ -101,7 +101,7 @@ impl Proposal {
             if is_known && !fields.contains_key(&**key) {
                 let mut columns = self.columns_of(target);
                 columns.retain(is_ours);
-                let is_one_text = self.goal(target).is_some_and(Goal::is_made_of_words);
+                let is_one_text = self.is_one_text(target);
                 fields.insert(&**key, rule(key, &columns, is_one_text, &form));
             }
         }
@@ -110,9 +110,10 @@ impl Proposal {
                 && let Target::Field(key) = &goal.target
                 && form.field(key).is_some()
                 && self.column_of(&goal.target).is_none()
-                && let Some(column) = self.column_of(&Target::Role(role))
+                && let columns = self.columns_of(&Target::Role(role))
+                && !columns.is_empty()
             {
-                fields.insert(key, rule(key, &[column], false, &form));
+                fields.insert(key, rule(key, &columns, false, &form));
             }
         }
         fields

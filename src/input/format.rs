@@ -206,6 +206,8 @@ fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditiona
     };
     let literals: String = digits.iter().filter_map(literal).collect();
     let word = literals.trim();
+    // Beside a currency, what shows a number below zero or a zero says nothing else: `"EGP" "-"??`.
+    let money = word.replace(['-', '+', '(', ')', ' '], "");
     let is_telling = word.contains(|c: char| c.is_alphabetic() || SIGNS.contains(c));
     let has_places = digits.iter().any(|digit| literal(digit).is_none());
     let always = digits.iter().filter(|&&digit| digit == Digit::Always);
@@ -214,7 +216,7 @@ fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditiona
         () if is_plain && is_telling && !has_places => Shows::Label(word.to_owned()),
         // Those of a code too: `"APP-"0000`.
         () if is_plain && adds_zero && has_places && !is_conditional => Shows::Digits(digits),
-        () if is_divided || is_telling && currency_of(word).is_none() => {
+        () if is_divided || is_telling && currency_of(&money).is_none() => {
             Shows::Unit(word.to_owned())
         }
         () => Shows::Plain,

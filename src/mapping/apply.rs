@@ -11,7 +11,7 @@ use super::aside::Example;
 use super::bind::{ContractRule, Mapping};
 use super::fields::Field;
 use super::invitation::{FieldValues, addresses, key_of_values};
-use super::names::{fold, fold_choice, fold_value};
+use super::names::{fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
 use super::value::{self, Kind, Reading};
 use crate::model::{
@@ -125,7 +125,9 @@ impl<'a> Visit<'a> {
             return types;
         };
         let here = match words {
-            Some(words) => words.get(&fold(&text)).map(|types| Cow::Borrowed(&**types)),
+            Some(words) => words
+                .get(&fold_choice(&text))
+                .map(|types| Cow::Borrowed(&**types)),
             None => ids_in(&text).map(Cow::Owned),
         };
         let fault = match (types, here) {

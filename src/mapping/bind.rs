@@ -13,7 +13,7 @@ use super::fields::{Binder, Field, Groups};
 use super::form::BindOptions;
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out, listed};
 use super::invitation::BodyFrame;
-use super::names::{fold, visible};
+use super::names::{fold, fold_choice, visible};
 use super::value::Kind;
 use super::words::Role;
 use crate::error::Error;
@@ -59,7 +59,7 @@ pub(crate) struct ContractRule {
     /// The same for every row; sorted. A column of ids beside them must not say otherwise.
     pub types: Option<Vec<ContractTypeId>>,
     pub told: Option<Box<Field>>,
-    /// What folded words in that column mean; without them, it holds ids.
+    /// What words in that column mean, folded as choices are; without them, it holds ids.
     pub words: Option<BTreeMap<String, Vec<ContractTypeId>>>,
 }
 
@@ -310,7 +310,7 @@ impl<'a> Binder<'a> {
         let words = values.filter(|_| columns.is_some()).map(|values| {
             let words = values.get_ref().iter();
             let words = words.map(|(value, types)| (value, sorted(&types.get_ref().0)));
-            self.told_apart(words, fold)
+            self.told_apart(words, fold_choice)
         });
         if types.is_none() && columns.is_none() && self.problems.len() == problems_before {
             types = self.types_of_headers();

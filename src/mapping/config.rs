@@ -423,7 +423,7 @@ impl FieldConfig {
             reading.refuse(span.clone(), told);
         }
         if let Some(text) = &self.template
-            && let Err(reason) = Template::new(text.get_ref())
+            && let Err(reason) = Template::new(text.get_ref(), None)
         {
             reading.refuse(
                 text.span(),

@@ -16,7 +16,7 @@ use minijinja::{
 };
 
 use super::names::is_dash;
-use super::value::Kind;
+use super::value::{DecimalMark, Kind};
 use crate::model::Cell;
 
 /// Instructions that one rendering may take: far beyond any address line.
@@ -39,13 +39,15 @@ pub(crate) struct Template {
     environment: Environment<'static>,
     /// The columns as it spells them, in the order of the values that it is rendered over.
     pub columns: Vec<String>,
+    /// Whether it gives a number of its own, which has the point before its fraction.
+    pub calculates: bool,
 }
 
 const NAME: &str = "template";
 
 impl Template {
-    /// Prepares a template; or, in one sentence, why it is no usable one.
-    pub fn new(source: &str) -> Result<Self, String> {
+    /// Prepares a template; or, in one sentence, why it is no usable one. `decimal`: the mark in the numbers of its columns.
+    pub fn new(source: &str, decimal: Option<DecimalMark>) -> Result<Self, String> {
         if source.len() > LONGEST_TEMPLATE {
             return Err("it is longer than 4 KiB".to_owned());
         }
@@ -56,15 +58,21 @@ impl Template {
         environment.add_filter("replace", replace);
         environment.add_filter("default", or_default);
         environment.add_filter("d", or_default);
-        environment.add_filter("int", |value| Ok(whole(&number(value)?)));
-        environment.add_filter("float", number);
+        environment.add_filter("int", move |value| Ok(whole(&number(value, decimal)?)));
+        environment.add_filter("float", move |value| number(value, decimal));
         environment.set_formatter(|out, state, value| match fraction(value) {
             Some(number) => write!(out, "{number}").map_err(Error::from),
             None => escape_formatter(out, state, value),
         });
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| unreadable(&error))?;
+        let mut filters = source.split('|').skip(1).map(str::trim_start);
+        let is_number = |filter: &str| {
+            let mut names = NUMBER_FILTERS.split(' ');
+            names.any(|name| filter.starts_with(name))
+        };
         Ok(Template {
+            calculates: filters.any(is_number),
             columns: columns_of(source)?,
             environment,
         })
@@ -125,12 +133,13 @@ fn or_default(value: Value, other: Option<Value>, _even_if_false: Option<bool>) 
 }
 
 /// A text as the fields of forms that are numbers are read; none where it is no number, or only its column could tell what it is.
-fn number(value: Value) -> Result<Value, Error> {
+fn number(value: Value, decimal: Option<DecimalMark>) -> Result<Value, Error> {
     let Some(text) = value.as_str() else {
         return Ok(value);
     };
     let cell = Cell::Text(text.to_owned());
-    let read = Kind::Number { decimal: None }.read(&cell).ok().flatten();
+    let kind = Kind::Number { decimal };
+    let read = kind.read(&cell).ok().flatten();
     let number = read.and_then(|read| match read.text.len() {
         _ if !read.text.contains('.') => read.text.parse::<i128>().ok().map(Value::from),
         // Floating point keeps fifteen digits, and no more are to be made up.
@@ -261,7 +270,7 @@ mod tests {
     #[test]
     fn a_template_tells_which_columns_it_uses() {
         for (source, columns) in rows::<(&str, &str)>("template.columns") {
-            let mut found = Template::new(source).expect("no refusal").columns;
+            let mut found = Template::new(source, None).expect("no refusal").columns;
             found.sort();
             assert_eq!(found.join(" "), columns, "{source}");
         }
@@ -270,16 +279,16 @@ mod tests {
     #[test]
     fn what_cannot_be_checked_or_bounded_beforehand_is_refused() {
         for (source, part) in rows::<(&str, &str)>("template.refused") {
-            let error = Template::new(source).expect_err("a refusal");
+            let error = Template::new(source, None).expect_err("a refusal");
             assert!(error.contains(part), "{source}: {error}");
         }
-        assert!(Template::new(&"x".repeat(LONGEST_TEMPLATE + 1)).is_err());
+        assert!(Template::new(&"x".repeat(LONGEST_TEMPLATE + 1), None).is_err());
     }
 
     #[test]
     fn rendering_is_plain_text_and_bounded() {
         let render = |source: &str| {
-            let template = Template::new(source).expect("no refusal");
+            let template = Template::new(source, None).expect("no refusal");
             let values = vec![Cow::Owned("<\"a\">".repeat(2_000)); template.columns.len()];
             template.render(&values)
         };
@@ -290,7 +299,7 @@ mod tests {
             assert_eq!(render(source).as_deref(), Ok(text), "{source}");
         }
         for (source, value, text) in rows::<(&str, &str, &str)>("template.numbers") {
-            let template = Template::new(source).expect("no refusal");
+            let template = Template::new(source, None).expect("no refusal");
             let made = template.render(&[Cow::Borrowed(value)]);
             assert_eq!(made.unwrap_or_default(), text, "{source} of {value}");
         }

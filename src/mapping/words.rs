@@ -25,7 +25,7 @@ pub(crate) struct Words {
     pub yes: HashSet<String>,
     pub no: HashSet<String>,
     pub months: Vec<Vec<String>>,
-    pub currencies: Vec<HashSet<String>>,
+    pub currencies: Vec<Vec<HashSet<String>>>,
     pub totals: Vec<String>,
     pub sections: Vec<String>,
     pub ends: Vec<String>,
@@ -113,9 +113,19 @@ pub(crate) fn names_a_birth_date(name: &str) -> bool {
     matches!(&*folded, "dob" | "d.o.b" | "d.o.b.") || words.any(|word| folded.contains(word))
 }
 
-/// The kind of money that a word names.
-pub(crate) fn currency_of(text: &str) -> Option<usize> {
+/// The kind of money that a word names, as a bit from the second on; of a word that says whose it is (`KWD`), one more behind those.
+pub(crate) fn currency_of(text: &str) -> Option<u64> {
     let word = fold_choice(text);
+    let kinds = WORDS.currencies.iter().enumerate();
+    let of_kind = |(kind, names): (usize, &'static Vec<_>)| names.iter().map(move |it| (kind, it));
+    let mut all = kinds.flat_map(of_kind).enumerate();
     let is_named = |words: &HashSet<String>| !word.is_empty() && words.contains(&word);
-    WORDS.currencies.iter().position(is_named)
+    let (at, (kind, words)) = all.find(|(_, (_, words))| is_named(words))?;
+    let is_bare = WORDS.currencies[kind].first() == Some(words);
+    let owner = if is_bare {
+        0
+    } else {
+        2 << WORDS.currencies.len() << at
+    };
+    Some(2 << kind | owner)
 }

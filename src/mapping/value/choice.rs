@@ -67,7 +67,10 @@ impl Choices {
             Some(sent) => sent.as_deref(),
             None => self.groups.get(&group_of(text)?)?.as_deref(),
         };
-        meaning(written).or_else(|| agreed(parts_of(written).map(meaning)))
+        // What stands alone beside a dash is a sign's: `A-` is not `A`.
+        let are_several = parts_of(written).nth(1).is_some();
+        let agreed = || agreed(parts_of(written).map(meaning)).filter(|_| are_several);
+        meaning(written).or_else(agreed)
     }
 
     fn unknown(&self) -> Fault {

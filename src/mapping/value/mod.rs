@@ -70,7 +70,7 @@ pub(crate) struct Evidence {
     thousands: usize,
     fractions: usize,
     /// Of which currencies its amounts are.
-    moneys: u32,
+    moneys: u64,
     /// Date cells whose day could be the month, texts that no program which swaps the two could take for a date, and dates that it
     /// would not have left as they are.
     swappable: usize,

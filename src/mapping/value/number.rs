@@ -10,7 +10,7 @@ use jiff::civil;
 
 use super::text::{Given, Reading, is_digits};
 use crate::mapping::names::{is_dash, western_digits};
-use crate::mapping::words::currency_of;
+use crate::mapping::words::{WORDS, currency_of};
 use crate::model::{Cell, Fault};
 
 /// What comes before a number's fraction; the other of the two parts thousands.
@@ -132,15 +132,15 @@ pub(super) fn proved(text: &str) -> Option<DecimalMark> {
     }
 }
 
-/// What a text tells of its column: whether it is read as thousands unless that shows otherwise (`41,000`), and what the amount is of, as a
-/// bit: the first where it says nothing, then the currencies; none of them where there is no amount.
-pub(super) fn signs(text: &str) -> (bool, u32) {
+/// What a text tells of its column: whether it is read as thousands unless that shows otherwise (`41,000`), and what the amount is of, as
+/// bits: the first where it says nothing, then as `currency_of` has them; none of them where there is no amount.
+pub(super) fn signs(text: &str) -> (bool, u64) {
     let western = western_digits(text);
     let (bare, currency) = apart(&western);
     let [one, other] = read_either_way(bare);
     let is_amount = one.is_some() || other.is_some();
     let is_grouped = bare.contains(',') && one.is_some() && other.is_some() && one != other;
-    let money = u32::from(is_amount) << currency.map_or(0, |at| at + 1);
+    let money = u64::from(is_amount) * currency.unwrap_or(1);
     (is_grouped, money)
 }
 
@@ -185,7 +185,7 @@ fn read_by(decimal: DecimalMark, bare: &str) -> Option<String> {
 
 /// A text apart from the words for a currency around it, from Excel's leading apostrophe, and from a mark that nothing stands behind: it
 /// tells nothing. The point of an abbreviation such as `LE.5000` must not become the number's. And the currency.
-fn apart(western: &str) -> (&str, Option<usize>) {
+fn apart(western: &str) -> (&str, Option<u64>) {
     let text = western.strip_prefix('\'').unwrap_or(western).trim();
     let begins = |c: char| c.is_ascii_digit() || matches!(c, '-' | '\u{2212}' | '+');
     let (Some(begin), Some(last)) = (text.find(begins), text.rfind(|c: char| c.is_ascii_digit()))
@@ -198,20 +198,25 @@ fn apart(western: &str) -> (&str, Option<usize>) {
         .unwrap_or(rest)
         .trim_start();
     let [first, second] = [before, behind].map(currency_of);
-    let is_word = |part: &str, currency: Option<usize>| part.is_empty() || currency.is_some();
+    let is_word = |part: &str, currency: Option<u64>| part.is_empty() || currency.is_some();
     let begin = if is_word(before, first) { begin } else { 0 };
     let end = if is_word(behind, second) {
         last + 1
     } else {
         text.len()
     };
-    (text.get(begin..end).unwrap_or(text), first.or(second))
+    let named = first.into_iter().chain(second);
+    let named = named.reduce(|one, other| one | other);
+    (text.get(begin..end).unwrap_or(text), named)
 }
 
 /// Whether amounts of these kinds do not belong into one column: of two currencies, or of one from abroad beside some that name none.
-pub(super) fn are_mixed(moneys: u32) -> bool {
+pub(super) fn are_mixed(moneys: u64) -> bool {
     let (is_bare, named) = (moneys & 1 == 1, moneys >> 1);
-    named.count_ones() > 1 || is_bare && named >> ARAB_CURRENCIES > 0
+    let owners = named >> WORDS.currencies.len();
+    let kinds = named ^ (owners << WORDS.currencies.len());
+    let are_several = kinds.count_ones().max(owners.count_ones()) > 1;
+    are_several || is_bare && kinds >> ARAB_CURRENCIES > 0
 }
 
 /// The digits of a whole number without separators for thousands: one kind of them, between groups of three.

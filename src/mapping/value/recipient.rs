@@ -224,10 +224,11 @@ pub(super) fn read_email(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let Given::Text(text) = given else {
         return Err(Fault::of("email_not_text", &[]));
     };
-    // A link's `mailto:` and a list's trailing separator.
-    let address = match text.get(..7) {
-        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &text[7..],
-        _ => text,
+    // The apostrophe that guards a text, a link's `mailto:` and a list's trailing separator.
+    let bare = text.strip_prefix('\'').unwrap_or(text);
+    let address = match bare.get(..7) {
+        Some(scheme) if scheme.eq_ignore_ascii_case("mailto:") => &bare[7..],
+        _ => bare,
     };
     let address = address.trim_end_matches([';', ',', '،', '؛']).trim();
     let parts = address.split_once('@');

@@ -140,9 +140,6 @@ struct Sentence {
     /// Whether a person should look at what a note tells.
     #[serde(default)]
     doubt: bool,
-    /// Whether the cell held what it should, before a program or a hand cut it short or left it open.
-    #[serde(default)]
-    spoiled: bool,
 }
 
 impl Fault {
@@ -158,11 +155,6 @@ impl Fault {
     /// Whether a person should look at what a note tells.
     pub fn is_doubt(&self) -> bool {
         self.sentence().1.doubt
-    }
-
-    /// Whether the cell held what it should, and is spoiled.
-    pub fn is_spoiled(&self) -> bool {
-        self.sentence().1.spoiled
     }
 
     fn sentence(&self) -> (&'static str, &'static Sentence) {

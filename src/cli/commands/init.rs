@@ -259,7 +259,8 @@ impl<'a> Found<'a> {
             json!({
                 "column": self.shown.header(&column.column.name),
                 "sample": column.profile.sample(),
-                "target": column.target.as_ref().map(|target| self.becomes(column, target)),
+                "target": column.target.as_ref().map(ToString::to_string),
+                "behind": column.target.as_ref().map(|target| self.behind(column, target)),
                 "candidates": candidates.collect::<Vec<_>>(),
             })
         });
@@ -271,25 +272,12 @@ impl<'a> Found<'a> {
         output.say(&output.look().text(texts::GUESSES, &guesses));
     }
 
-    fn becomes(&self, column: &ColumnGuess, target: &Target) -> String {
-        let mut before = self.proposal.columns_of(target);
-        let own = before.iter().position(|it| it.column == column.column);
-        before.truncate(
-            own.filter(|_| !self.proposal.is_one_text(target))
-                .unwrap_or(0),
-        );
-        let beside = self.beside(target, &before);
-        if beside.is_empty() {
-            target.to_string()
-        } else {
-            format!("{target}, {beside}")
-        }
-    }
-
-    /// How a column and these others feed one target.
-    fn beside(&self, target: &Target, others: &[&ColumnGuess]) -> String {
-        let others = others.iter().map(|it| self.shown.header(&it.column.name));
-        match &*others.collect::<Vec<_>>().join(", ") {
+    /// What goes before a column in feeding a target, and what that means; nothing where it is the first.
+    fn behind(&self, column: &ColumnGuess, target: &Target) -> String {
+        let feeding = self.proposal.columns_of(target).into_iter();
+        let before = feeding.take_while(|it| it.column != column.column);
+        let before = before.map(|it| self.shown.header(&it.column.name));
+        match &*before.collect::<Vec<_>>().join(", ") {
             "" => String::new(),
             others if self.proposal.is_one_text(target) => format!("together with {others}"),
             others => format!("where nothing stands under {others}"),
@@ -434,9 +422,7 @@ impl Found<'_> {
                 select = select.item(None, "(leave it out)", "");
                 continue;
             };
-            let mut feeding = self.proposal.columns_of(target);
-            feeding.retain(|_| item != column.target.as_ref());
-            let hint = printable(&self.beside(target, &feeding)).into_owned();
+            let hint = printable(&self.behind(column, target)).into_owned();
             select = select.item(Some(target.clone()), self.proposal.label(target), hint);
         }
         let chosen = select.interact()?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::io;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, RwLock};
 
 use serde::Deserialize;
 
@@ -122,7 +122,31 @@ impl Error {
     }
 }
 
-/// A sentence with `{1}`, `{2}` filled in.
+/// What a command that names no file must be given to mean the config and ledger at hand: `--ledger b.db`, say.
+static AT_HAND: RwLock<String> = RwLock::new(String::new());
+
+/// The door says so, as soon as it knows.
+pub fn commands_need(options: String) {
+    AT_HAND
+        .write()
+        .map_or_else(|_| (), |mut at_hand| *at_hand = options);
+}
+
+/// A command that can be typed as it stands, given these options.
+pub fn command(words: &str, options: &str) -> String {
+    let command = format!("vlens-batch {words} {options}");
+    command.trim_end().to_owned()
+}
+
+/// One that means the config and ledger at hand.
+pub fn command_at_hand(words: &str) -> String {
+    let options = AT_HAND
+        .read()
+        .map_or_else(|_| String::new(), |at_hand| at_hand.clone());
+    command(words, &options)
+}
+
+/// A sentence with `{1}`, `{2}` filled in, and `{vlens-batch doctor}` as the command that can be typed as it stands.
 pub fn filled(sentence: &str, fills: &[impl Display]) -> String {
     let pieces = sentence.split(['{', '}']).enumerate();
     let told = pieces.map(|(at, piece)| {
@@ -130,8 +154,10 @@ pub fn filled(sentence: &str, fills: &[impl Display]) -> String {
         let fill = numbered.find(|(number, _)| at % 2 == 1 && piece == number.to_string());
         match fill {
             Some((_, fill)) => fill.to_string(),
-            None if at % 2 == 1 => format!("{{{piece}}}"),
-            None => piece.to_owned(),
+            None if at % 2 == 0 => piece.to_owned(),
+            None => piece
+                .strip_prefix("vlens-batch ")
+                .map_or_else(|| format!("{{{piece}}}"), command_at_hand),
         }
     });
     told.collect()

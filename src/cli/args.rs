@@ -389,7 +389,7 @@ pub struct ContractTypesArgs {
 
 #[derive(Debug, Subcommand)]
 pub enum ContractTypesAction {
-    /// Store the forms of these contract types in contract-types/ID.json, beside the config
+    /// Store the forms of these contract types in contract-types/ID.json, beside the config or else here
     Pull {
         /// The contract types
         #[arg(required = true, value_name = "ID", value_parser = contract_type())]

@@ -17,7 +17,7 @@ use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{data_folder, own_config, path_variable, variable};
 use super::values::Rate;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, commands_need};
 use crate::input::Options;
 use crate::ledger::beside;
 use crate::mapping::Config;
@@ -69,7 +69,7 @@ impl Settings {
         } else {
             Config::parse_over("", CONFIG_NAME, under)?
         };
-        Ok(Settings {
+        let settings = Settings {
             output: global.output,
             config,
             config_path,
@@ -77,7 +77,9 @@ impl Settings {
             file_folder,
             ledger: global.ledger.clone(),
             own,
-        })
+        };
+        commands_need(settings.further(false, &Typed::default()).reading);
+        Ok(settings)
     }
 
     /// Where the ledger is: as `--ledger` says; for a rehearsal beside FILE; as `VLENS_LEDGER` says; else the tenant's own file in this
@@ -133,12 +135,22 @@ impl Settings {
         Err(Error::of("output_onto_source", &[&output.display()]))
     }
 
+    /// Where a form is stored, or would be.
     pub fn form_path(&self, id: ContractTypeId) -> PathBuf {
-        self.forms_folder().join(format!("{id}.json"))
+        let name = format!("{id}.json");
+        let [beside, here] = self.forms_folders().map(|folder| folder.join(&name));
+        if here.exists() && !beside.exists() {
+            here
+        } else {
+            beside
+        }
     }
 
-    pub fn forms_folder(&self) -> PathBuf {
-        tidy(self.folder().join("contract-types"))
+    /// Beside the config; without one, where it would be looked for: beside FILE, else in the working folder.
+    pub fn forms_folders(&self) -> [PathBuf; 2] {
+        let config = self.config_path.as_deref();
+        let here = config.map_or(Path::new("."), folder_of);
+        [self.folder(), here].map(|folder| tidy(folder.join("contract-types")))
     }
 
     /// A path, which is relative to the config that names it.

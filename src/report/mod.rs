@@ -19,8 +19,6 @@ pub use export::{Export, Format};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::{Progress, Tell};
 pub use template::{TemplateSpec, write_template};
-pub use text::{
-    Finding, Further, Level, Look, command, counted, not_done, reason, rendered, texts,
-};
+pub use text::{Finding, Further, Level, Look, counted, not_done, reason, rendered, texts};
 pub use words::{Language, is_added};
 pub use workbook::AUTHOR;

@@ -18,7 +18,7 @@ use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
-use crate::error::filled;
+use crate::error::{command, command_at_hand, filled};
 use crate::model::{RunId, RunSummary, Stop, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
@@ -77,12 +77,6 @@ impl Further {
     pub fn reading(&self, words: &str) -> String {
         command(words, &self.reading)
     }
-}
-
-/// A command that can be typed as it stands.
-pub fn command(words: &str, options: &str) -> String {
-    let command = format!("vlens-batch {words} {options}");
-    command.trim_end().to_owned()
 }
 
 /// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).
@@ -287,6 +281,7 @@ pub(super) fn environment() -> Environment<'static> {
     });
     environment.add_filter("duration", duration);
     environment.add_filter("quoted", |word: String| quoted(&word));
+    environment.add_function("command", |words: String| command_at_hand(&words));
     environment
 }
 

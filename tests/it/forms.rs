@@ -143,14 +143,21 @@ fn a_template_needs_a_form_and_an_unknown_contract_type_leaves_what_is_there() {
     ended.complains_of("999");
     assert!(world.path("contract-types/414.json").exists());
     assert!(!world.path("contract-types/999.json").exists());
+    // It serves sheets elsewhere too, for which no config says where forms are; one that does is named by what stores a form beside it.
+    world.file("out/a.csv", "phone,414.fullName\n01012345678,Mona Adel\n");
+    let unknown = "No form of contract type 414";
+    world.ran("check out/a.csv", 0).hides(unknown);
+    world.file("out/vlens-batch.toml", "[recipient]\nphone = \"phone\"\n");
+    let told = world.ran("check out/a.csv", 0);
+    told.shows("contract-types pull --config out/vlens-batch.toml 414");
 }
 
 #[test]
 fn who_is_not_let_in_is_told_the_way_out() {
     let world = World::with_server();
-    let call = || world.line("contract-types pull 414");
+    let call = || world.line("contract-types pull 414 --ledger o.db");
     let refused = call().env("VLENS_PASSWORD", "wrong").ends(6);
-    refused.complains_of("vlens-batch account --show");
+    refused.complains_of("`vlens-batch account --show --ledger o.db`");
     let base_url = format!("{}/elsewhere", world.base_url());
     call().env("VLENS_BASE_URL", base_url).ends(6);
     world.kill_server();

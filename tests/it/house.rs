@@ -138,6 +138,8 @@ fn names_have_sentences(kinds: &'static [&'static str], table: &str, parts: [&st
         }
         literals += &text;
     }
+    // Such a command is completed, to mean the config and ledger at hand.
+    assert!(!text.contains("`vlens-batch "), "{table}");
     let acts = |name: &str| {
         sentences
             .get(name)

@@ -239,8 +239,10 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     let reason = stopped["reason"].as_str().expect("a reason");
     assert!(reason.contains("register rebuild"), "{reason}");
     team.run("omar").ends(6);
-    team.ran("omar", "register rebuild", 0);
+    team.ran("omar", "register rebuild", 0)
+        .shows("another ledger on this computer");
     team.run("omar").ends(6);
+    team.line("nobody", "register rebuild").ends(5);
     team.ran("mona", "register rebuild", 0).shows("whole again");
     team.goes_on_at_once();
     team.run("omar").ends(0);
@@ -278,7 +280,8 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     // Lost, and made anew: it knows of nobody that there is more to come.
     team.sql("DROP SCHEMA vlens_batch CASCADE");
     team.make_schema("register init");
-    team.ran("mona", "doctor", 6).shows("register rebuild");
+    team.ran("mona", "doctor --ledger mona.db", 6)
+        .shows("`vlens-batch register rebuild --ledger mona.db`");
     team.ran("mona", "register rebuild", 0)
         .shows("Nobody sends");
     people(&team, "mona", 0, 13);

@@ -47,12 +47,14 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
         [settings.tenancy_name()?, settings.named(Part::Username)?],
         None,
     );
+    let base_url = settings.base_url(allow_insecure_http)?;
+    let at = base_url.as_str();
+    settings.output.say(&format!("For Vlens at {at}:"));
     let ([api_key, password], config) = loop {
         let Ok((names, keys)) = ask(known) else {
             return Err(refused);
         };
-        let base_url = settings.base_url(allow_insecure_http)?;
-        match let_in(&mut settings, base_url, &names, &keys, own).await {
+        match let_in(&mut settings, base_url.clone(), &names, &keys, own).await {
             Ok(config) => break (keys, config),
             Err(mut error) if error.kind == Kind::Refused => {
                 let typed = format!("tenant {}, user {}", names[0], names[1]);
@@ -76,7 +78,7 @@ async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> 
         write_bytes(path, Readers::Owner, text.as_bytes())?;
     }
     let said = format!(
-        "Vlens accepts this account. It is kept in {}, for you alone. `vlens-batch account --forget` deletes it.",
+        "Vlens at {at} accepts this account. It is kept in {}, for you alone. `vlens-batch account --forget` deletes it.",
         folder.display()
     );
     let document = json!({ "kept_in": folder });

@@ -64,11 +64,11 @@ pub fn open_sheet(input: &Input, settings: &Settings, args: &ReadArgs) -> Result
     })
 }
 
-/// The stored forms: `contract-types/ID.json` beside the config.
+/// The stored forms: `contract-types/ID.json`.
 pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>> {
     let mut forms = BTreeMap::new();
-    let entries = std::fs::read_dir(settings.forms_folder());
-    for entry in entries.into_iter().flatten().flatten() {
+    let entries = settings.forms_folders().map(std::fs::read_dir);
+    for entry in entries.into_iter().flatten().flatten().flatten() {
         let name = entry.file_name();
         let stem = name.to_str().and_then(|name| name.strip_suffix(".json"));
         // What is spelled otherwise, such as `0414.json`, is none.
@@ -84,14 +84,13 @@ pub fn forms(settings: &Settings) -> Result<BTreeMap<ContractTypeId, Form>> {
 pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form> {
     let path = settings.form_path(id);
     let shown = path.display();
-    let pull = settings.command(&format!("contract-types pull {id}"));
     if !path.exists() {
-        return Err(Error::of("form_missing", &[&id, &shown, &pull]));
+        return Err(Error::of("form_missing", &[&id, &shown]));
     }
     let text = read_text(&path);
     let text = text.map_err(|error| Error::of("form_unreadable.file", &[&shown, &error]))?;
     vlens::read_form(&text)
-        .map_err(|error| Error::of("form_unreadable.stored", &[&shown, &error, &pull]))
+        .map_err(|error| Error::of("form_unreadable.stored", &[&shown, &error, &id]))
 }
 
 pub fn user_public_key(settings: &Settings) -> Result<Option<String>> {

@@ -12,10 +12,10 @@ use crate::cli::files::{
     Readers, may_be_replaced, read_text, refuse_ending, write_bytes, write_file,
 };
 use crate::cli::settings::{Settings, Typed, is_there, quoted_path};
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, command};
 use crate::mapping::{form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
-use crate::report::{Language, TemplateSpec, command, texts, write_template};
+use crate::report::{Language, TemplateSpec, texts, write_template};
 use crate::send::Api;
 use crate::vlens::read_form;
 
@@ -54,10 +54,8 @@ async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
     for &id in ids {
         let path = settings.form_path(id);
         let answer = api.template_fields(id, &path.display().to_string()).await?;
-        let answer = answer.map_err(|failure| {
-            let list = settings.command("contract-types");
-            Error::of("contract_type_refused", &[&id, &failure, &list])
-        })?;
+        let refused = |failure| Error::of("contract_type_refused", &[&id, &failure]);
+        let answer = answer.map_err(refused)?;
         let pulled = store(id, &answer, &path)?;
         // What is stored is told even if the next one fails.
         if !output.json {
@@ -133,15 +131,16 @@ pub fn template(args: &TemplateArgs, settings: &Settings) -> Ended {
     let config = &settings.config;
     let maps = config.recipient.phone.is_some() || config.recipient.email.is_some();
     let has_own = is_there(&path.with_extension("vlens-batch.toml"));
-    let run = if (maps || config.fields.is_some()) && !has_own {
+    let next = if (maps || config.fields.is_some()) && !has_own {
         // The config is about another sheet; this one wants its own.
         let options = settings.further(false, &Typed::default()).checking;
         command(&format!("init {}", quoted_path(path)), &options)
     } else {
-        settings.on(false, path, &ReadArgs::default()).run()
+        let read = ReadArgs::default();
+        settings.on(false, path, &read).on_file("check")
     };
     let told = format!(
-        "{shown} is ready to be filled in: {fields} fields of contract type {id}. Then: {run}"
+        "{shown} is ready to be filled in: {fields} fields of contract type {id}. Then: {next}"
     );
     settings.output.show_file(&document, &told)
 }

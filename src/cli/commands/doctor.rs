@@ -364,6 +364,5 @@ async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     if unknown.is_empty() {
         return Finding::of("contract_types.seen", &[&entries.len()]);
     }
-    let list = settings.command("contract-types");
-    Finding::of("contract_types.unlisted", &[&unknown.join(", "), &list])
+    Finding::of("contract_types.unlisted", &[&unknown.join(", ")])
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::ledger::open_ledger;
+use super::ledger::{Opened, open_ledger};
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
 use crate::cli::credentials::{Part, REGISTER_KEY_FILE, named_by, read_secret};
 use crate::cli::settings::Settings;
@@ -191,13 +191,18 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
         }
         RegisterAction::Rebuild { without_the_others } => {
             let path = settings.ledger(false)?;
+            // None is made: what nobody sent with tells the register nothing.
+            Opened::at(settings, path.clone())?;
             let command = "register rebuild";
             let mut ledger = open_ledger(&path, settings, command, None, Some(&binding))?;
             let party = party(settings, &binding, Some(&ledger), key(key_file)?)?;
             let register = Register::connect(&place, party, true).await?;
-            let ended = rebuild(&register, &mut ledger, *without_the_others, settings).await;
+            let ready = rebuild(&register, &mut ledger, *without_the_others).await;
             ledger.finish()?;
-            ended
+            let mut rebuilt = ready?;
+            rebuilt["ledger"] = path.display().to_string().into();
+            let here = json!({ "here": format!("{} at {}", user_name(), host_name()) });
+            settings.output.show(&rebuilt, texts::REBUILT, here)
         }
     }
 }
@@ -221,12 +226,10 @@ async fn rebuild(
     register: &Register,
     ledger: &mut Ledger,
     without_the_others: bool,
-    settings: &Settings,
-) -> Ended {
+) -> Result<Value> {
     tell(register, ledger).await?;
     let given = remember(register, ledger, None).await?;
     let (missing, ready) = register.remembered(without_the_others).await?;
     ledger.all_told()?;
-    let document = json!({ "given": given, "missing": missing, "ready": ready });
-    settings.output.show(&document, texts::REBUILT, Value::Null)
+    Ok(json!({ "given": given, "missing": missing, "ready": ready }))
 }

@@ -136,6 +136,13 @@ CREATE INDEX without_token ON attempts (invitation_id) WHERE event IN ('settled_
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
 CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 
+-- When an invitation was made, as far as this computer knows: as its request left, or that of which a person says so.
+CREATE VIEW made AS
+SELECT i.id, coalesce(
+    (SELECT max(opened_ms) FROM attempts a WHERE a.invitation_id = i.id AND a.event = 'created'),
+    (SELECT max(opened_ms) FROM attempts a WHERE a.invitation_id = i.id AND a.is_decision IS NOT TRUE)) AS ms
+FROM invitations i;
+
 -- How far a customer's contract is, as the newest file told that `follow` has read.
 CREATE TABLE stages (
     invitation_id INTEGER PRIMARY KEY,

@@ -230,13 +230,16 @@ impl Settings {
         }
     }
 
+    pub fn resends_uncertain(&self) -> bool {
+        self.config.retry.on_uncertain == Some(OnUncertain::Resend)
+    }
+
     /// How fast, and how often again: flags over config over defaults.
     pub fn sending(&self, args: &SendArgs) -> Sending {
         let config = &self.config.limits;
         let concurrency = args.concurrency.or(config.concurrency);
         let failures = args.max_consecutive_failures;
         let failures = failures.or(config.max_consecutive_failures);
-        let resend = self.config.retry.on_uncertain == Some(OnUncertain::Resend);
         let mut limits = Limits {
             per_second: config.per_second.or(Some(PER_SECOND)),
             per_minute: config.per_minute.or(Some(PER_MINUTE)),
@@ -252,7 +255,7 @@ impl Settings {
             limits,
             timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
             wishes: Wishes {
-                resend_uncertain: args.wishes.resend_uncertain || resend,
+                resend_uncertain: args.wishes.resend_uncertain || self.resends_uncertain(),
                 ..args.wishes
             },
             options: SendOptions {

@@ -153,8 +153,7 @@ impl Reader {
         mut visit: impl FnMut(InvitationId, &str, Option<Timestamp>),
     ) -> Result<()> {
         const CREATED: &str = "
-            SELECT i.id, c.body,
-                   (SELECT max(opened_ms) FROM attempts a WHERE a.invitation_id = i.id AND a.event = 'created')
+            SELECT i.id, c.body, (SELECT ms FROM made WHERE made.id = i.id)
             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
             WHERE i.status = 'created' AND c.body IS NOT NULL ORDER BY i.id";
         let visit = |(id, body, invited): (_, String, _)| {

@@ -145,7 +145,7 @@ pub enum Stop {
     Signal,
     /// A person's no to the question before the first request.
     Declined,
-    /// Vlens refuses every request (exit 6).
+    /// Vlens refuses every request, or the team's register is not to be trusted (exit 6).
     Refused,
     /// Too many rows in a row failed or became uncertain, or the login was out of reach.
     Failures,

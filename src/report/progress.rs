@@ -64,7 +64,7 @@ impl Progress {
     /// Nothing is sent until then.
     pub fn pause(&self, until: Timestamp) {
         let until = until.local(&TimeZone::system()).strftime("%H:%M:%S");
-        let text = format!("paused: Vlens asked for it; goes on at {until}");
+        let text = format!("paused: Vlens asks to wait until {until}");
         match &self.lines {
             None => self.bar.set_message(text),
             Some(tell) => tell(&text),

@@ -392,7 +392,8 @@ pub mod tests {
             styled: false,
         };
         let further = Value::from(Serde(further));
-        let further = context! { changed_rows => [7], needing => 19, ..further };
+        let further =
+            context! { changed_rows => [7], needing => 19, resends_uncertain => false, ..further };
         look.text(
             texts::SUMMARY,
             context! { ..further, ..Value::from(Serde(summary)) },
@@ -415,6 +416,9 @@ pub mod tests {
         for line in rows::<&str>("text.refused") {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }
+        // A file may be gone, or hold others by now.
+        summary.source = "customers.csv".to_owned();
+        assert!(told(&summary, 80).contains("vlens-batch resume 3 --sandbox"));
     }
 
     #[test]

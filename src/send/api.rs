@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::is_invitation;
-use crate::model::{Failure, Secret, Status, Stop, Why};
+use crate::model::{Failure, Secret, Status, Why};
 use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
@@ -327,7 +327,7 @@ impl Api {
     }
 
     fn away(&self, error: Error) -> Stopped {
-        self.give_up(StopReason::of(Stop::Register, Some(error)))
+        self.give_up(StopReason::register(error))
     }
 
     pub(super) fn give_up(&self, reason: StopReason) -> Stopped {

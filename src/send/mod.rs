@@ -110,7 +110,7 @@ pub async fn send(options: SendOptions, mut api: Api, observer: Observer) -> boo
         let rows = state.left_elsewhere.len() as u64;
         let rows = counted(rows, "row is", "rows are");
         let left = Error::of("claimed_elsewhere", &[&rows, by, at]);
-        stop.stop(StopReason::of(Stop::Register, Some(left)));
+        stop.stop(StopReason::register(left));
     }
     due.only.is_some() || due.allowance == 0
 }

@@ -33,6 +33,17 @@ impl StopReason {
         StopReason::of(Stop::Refused, Some(refused(refusal, said)))
     }
 
+    /// Nothing may be sent past the team's register. One that is not to be trusted is worse than one that is away: trying again is of no use.
+    pub fn register(error: Error) -> StopReason {
+        let is_refused = error.kind == Kind::Refused;
+        let stop = if is_refused {
+            Stop::Refused
+        } else {
+            Stop::Register
+        };
+        StopReason::of(stop, Some(error))
+    }
+
     /// Too many rows in a row failed or became uncertain, or nobody could log in.
     pub(super) fn failures(last: &str) -> StopReason {
         let last = last.trim_end_matches('.');

@@ -236,6 +236,7 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     team.world.file("mona.csv", sheet(&customers(5)));
     let stopped = team.run("mona").ends(6).json();
     assert_eq!(stopped["counts"]["pending"], 1);
+    team.ran("mona", "status", 6).shows("vlens-batch doctor");
     let reason = stopped["reason"].as_str().expect("a reason");
     assert!(reason.contains("register rebuild"), "{reason}");
     team.run("omar").ends(6);

@@ -186,7 +186,12 @@ fn an_uncertain_row_is_held_until_a_person_decides() {
     assert_eq!(requests(&world, &resent), 1);
     // With the one that the same run sent before.
     assert_eq!(requests(&world, "retry --uncertain --json"), 2);
+    world.ran("status", 3).shows("it is held back");
+    let check = || world.ran("check customers.csv", 0);
+    check().shows("waits for a person");
     world.config("[retry]\non_uncertain = \"resend\"\n");
+    world.ran("status", 3).shows("sends it once more");
+    check().hides("for a person");
     assert_eq!(requests(&world, RUN), 1);
     world.check_invariants(&Promise::default().resending_was_asked_for());
 }
@@ -213,6 +218,10 @@ fn named_rows_are_settled_all_or_none_and_are_due_again_as_not_created() {
     let statuses = ["uncertain", "uncertain", "created", "created"];
     assert_eq!(world.statuses(), statuses);
     world.ran("settle --row 3 --as created", 0);
+    let earlier = format!("phone,status,updated\n{NO_TOKEN},Customer signed,2020-01-01\n");
+    world.file("portal.csv", earlier);
+    let told = world.ran("follow portal.csv --json", 0).json();
+    assert_eq!(told["before_invitation"], 1, "{told}");
     world.ran("settle --row 2 --as not-created", 0);
     let statuses = ["pending", "created", "created", "created"];
     assert_eq!(world.statuses(), statuses);

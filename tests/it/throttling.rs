@@ -191,7 +191,7 @@ fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
     // Nothing happens any more that could be an occasion to write them.
     stopped_once_all_wait(&world, send(), 1);
     let mut run = send();
-    run.until_it_says("paused: Vlens asked for it; goes on at ");
+    run.until_it_says("paused: Vlens asks to wait until ");
     run.signal(Signal::TERM);
     run.wait().expect(4);
     assert_eq!(rude.invitations(), 1);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::ledger::is_rehearsal;
 use super::target::Target;
-use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs};
+use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs, SendArgs};
 use crate::cli::files::{
     Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
 };
@@ -286,7 +286,8 @@ impl<'a> Check<'a> {
                 None
             }
         };
-        let (compared, stop) = ((reader, Wishes::default()), StopSignal::default());
+        let wishes = settings.sending(&SendArgs::default()).wishes;
+        let (compared, stop) = ((reader, wishes), StopSignal::default());
         Check::compare(args, settings, sheet, output, compared, &stop)
     }
 

@@ -198,7 +198,7 @@ impl Told {
             stages: words,
             signed,
             not_signed: count - signed,
-            never_seen: created - told,
+            never_seen: created - count,
             before_invitation: told - count,
             ..self.summary
         })

@@ -104,6 +104,7 @@ impl<'s> Opened<'s> {
         };
         let mut more = json!(further);
         more["changed_rows"] = json!(changed);
+        more["resends_uncertain"] = self.settings.resends_uncertain().into();
         more["needing"] = summary.counts.needing_a_person().into();
         let output = self.settings.output;
         output.show(summary, texts::SUMMARY, more).map(drop)

@@ -307,17 +307,7 @@ impl<'s> Flow<'s> {
                 Some(_) => Ok(()),
             };
             // A result that nobody gets is graver than whatever it says.
-            let ended = || {
-                let mut ended = ended_as(&summary)?;
-                // A register that is not to be trusted is worse than one that is away: trying again is of no use.
-                if let Some(StopReason { stop, error }) = self.stop.why()
-                    && let (Some(Stop::Register), Some(error)) = (stop, error)
-                {
-                    ended.kind = error.kind;
-                }
-                Some(ended)
-            };
-            let ended = printed.err().or_else(ended);
+            let ended = printed.err().or_else(|| ended_as(&summary));
             Ok((summary, ended, watch))
         });
         if let (Some(notifier), Some(started)) = (notifier, started) {
@@ -391,7 +381,7 @@ impl<'s> Flow<'s> {
     ) -> Result<(Ledger, Option<Stop>, Option<String>)> {
         let run = begun.run;
         let register = begun.register.unwrap_or_else(|error| {
-            self.stop.stop(StopReason::of(Stop::Register, Some(error)));
+            self.stop.stop(StopReason::register(error));
             None
         });
         let limiter = limiter(Some(&begun.ledger), self.sending.limits)?;

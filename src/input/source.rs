@@ -1,7 +1,7 @@
 //! An open sheet: which row holds its headers, what columns they name, and its rows one after another.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 
 use super::encoding::cell_of_text;
@@ -136,21 +136,6 @@ impl Source {
         lower
     }
 
-    /// Whether merged ranges overlap, as no spreadsheet makes them: each of their rows would be compared with all of them.
-    pub(super) fn has_overlaps(&self) -> bool {
-        let mut changes: BTreeMap<u32, [usize; 2]> = BTreeMap::new();
-        let merges = self.merges.iter();
-        for Merge { rows, columns } in merges.filter(|merge| !merge.rows.is_empty()) {
-            changes.entry(rows.start).or_default()[0] += columns.len();
-            changes.entry(rows.end).or_default()[1] += columns.len();
-        }
-        let mut open = 0;
-        changes.values().any(|[begun, ended]| {
-            open = open + begun - ended;
-            open > MAX_COLUMNS
-        })
-    }
-
     /// The next row with something in it. Counts the others, whether they come or are missing.
     fn next_filled(&mut self) -> Result<Option<Row>, Error> {
         let Some(rows) = &mut self.rows else {
@@ -243,6 +228,7 @@ pub(super) fn with_header(
         refuse_unparted(&place, &source)?;
     }
     known.refuse_customer(&place, &header, wanted.is_some())?;
+    known.refuse_names_above(&place, &source, &rest)?;
     if wanted.is_none() && header.number.0 > 1 {
         refuse_customer_above(&place, &source, &rest)?;
         source.notes.push(Note::of("header_row", &[&header.number]));
@@ -255,13 +241,13 @@ pub(super) fn with_header(
     Ok(source)
 }
 
-/// The rows in which the header is looked for: the first ones, or all down to the one asked for, of which a few are kept.
+/// The rows in which the header is looked for: the first ones, or all down to the one behind that asked for, of which a few are kept.
 fn first_rows(source: &mut Source, wanted: Option<u32>) -> Result<Vec<Row>, Error> {
     let mut first = Vec::new();
     while let Some(row) = source.next_filled()? {
-        let is_there = wanted.is_some_and(|wanted| row.number.0 >= wanted);
+        let is_past = wanted.is_some_and(|wanted| row.number.0 > wanted);
         // A book of results has its header in its first row, whatever the config says of the customers' sheet.
-        let is_last = is_there || (first.is_empty() && has_results(&row));
+        let is_last = is_past || (first.is_empty() && has_results(&row));
         first.push(row);
         match wanted {
             _ if is_last => break,
@@ -343,13 +329,41 @@ impl Known {
     }
 
     fn hits(&self, row: &Row) -> usize {
+        row.cells.iter().filter(|cell| self.has(cell)).count()
+    }
+
+    fn has(&self, cell: &Cell) -> bool {
         let is_name = |text: &str| self.0.contains(&letters(text));
-        let is_known = |cell: &&Cell| match cell {
+        match cell {
             // A header of several lines may hold several names of the column.
             Cell::Text(text) => is_name(text) || text.lines().any(is_name),
             _ => false,
-        };
-        row.cells.iter().filter(is_known).count()
+        }
+    }
+
+    /// Refuses a header of two rows whose merges are lost, where the upper one names columns that the lower one does not: those that the
+    /// lower one names are another person's, by the customer's names.
+    fn refuse_names_above(
+        &self,
+        place: &str,
+        source: &Source,
+        below: &VecDeque<Row>,
+    ) -> Result<(), Error> {
+        let number = source.header_row;
+        let names = &source.columns;
+        let is_unnamed = |at: usize| names.get(at).is_none_or(|it| it.name.is_empty());
+        let is_filled = |at| below.iter().any(|row| !row.cell(at).is_empty());
+        let is_lost =
+            |(at, cell): &(usize, &Cell)| !cell.is_empty() && is_unnamed(*at) && is_filled(*at);
+        let is_next = |above: &&Row| above.number.0 + 1 == number.0;
+        let above = source.layout.titles.last().filter(is_next);
+        let above = above.map_or(&[][..], |above| &above.cells);
+        let lost: Vec<_> = above.iter().enumerate().filter(is_lost).collect();
+        if lost.len() > 1 || lost.iter().any(|(_, cell)| self.has(cell)) {
+            let above = number.0 - 1;
+            return Err(Error::of("header_in_two_rows", &[&place, &above, &number]));
+        }
+        Ok(())
     }
 
     /// Refuses what was taken for the headers and is somebody's phone, id or address: a customer's row would never be sent, unless a

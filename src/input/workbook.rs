@@ -1,6 +1,6 @@
 //! A workbook: which of its sheets is read, and what all sheets share.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use quick_xml::events::{BytesStart, Event};
@@ -9,12 +9,13 @@ use super::format::Format;
 use super::package::{
     Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Relations, attribute, damaged, is_set,
 };
-use super::source::{Options, Source, has_results};
+use super::source::{MAX_COLUMNS, Merge, Options, Source, has_results};
 use super::xlsx::{Sheet, Tables, unescaped};
 use crate::error::Error;
-use crate::model::{Cell, Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET};
+use crate::mapping::names::fold;
+use crate::model::{Cell, Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET, Row};
 
-/// Among how many rows two sheets must have one alike to be of the same kind.
+/// Among how many rows two sheets must have names alike to be of the same kind.
 const HEADS: usize = 5;
 
 /// Opens a workbook. Its sheet is read twice: first for what must be known before the first row, and for a file that is cut.
@@ -29,7 +30,7 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
         book.look_for_others(at);
     }
     let mut source = book.sheet(at)?.look_through()?;
-    if source.has_overlaps() {
+    if overlap(&source.merges) {
         return Err(damaged(&book.package.name, "merged ranges overlap"));
     }
     source.is_1904 = book.tables.is_1904;
@@ -43,6 +44,21 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
         source.notes.push(Note::of("useless_for_workbook", &[]));
     }
     Ok(source)
+}
+
+/// Whether merged ranges overlap, as no spreadsheet makes them: each of their rows would be compared with all of them.
+fn overlap(merges: &[Merge]) -> bool {
+    let mut changes: BTreeMap<u32, [usize; 2]> = BTreeMap::new();
+    let merges = merges.iter();
+    for Merge { rows, columns } in merges.filter(|merge| !merge.rows.is_empty()) {
+        changes.entry(rows.start).or_default()[0] += columns.len();
+        changes.entry(rows.end).or_default()[1] += columns.len();
+    }
+    let mut open = 0;
+    changes.values().any(|[begun, ended]| {
+        open = open + begun - ended;
+        open > MAX_COLUMNS
+    })
 }
 
 /// The names of the sheets that a person sees and that hold anything.
@@ -132,21 +148,23 @@ impl Book {
         Ok(())
     }
 
-    /// Beside a sheet that was named, those count whose rows have the same names: customers in them may be meant as well.
+    /// Beside a sheet that was named, those count that have two of its names side by side: customers in them may be meant as well.
     fn look_for_others(&mut self, at: usize) {
-        let own = self.heads(at);
+        let own: HashSet<String> = self.heads(at).into_iter().flatten().collect();
         for other in (0..self.sheets.len()).filter(|other| *other != at) {
-            let heads = self.heads(other);
-            self.sheets[other].has_data = heads.iter().any(|head| own.contains(head));
+            let is_alike =
+                |head: &Vec<String>| head.iter().filter(|it| own.contains(*it)).count() > 1;
+            self.sheets[other].has_data = self.heads(other).iter().any(is_alike);
         }
     }
 
-    /// The first rows of a sheet that hold several cells, as far as they can be read.
-    fn heads(&mut self, at: usize) -> Vec<Vec<Cell>> {
+    /// The texts of a sheet's first rows, for comparing, as far as they can be read.
+    fn heads(&mut self, at: usize) -> Vec<Vec<String>> {
         let mut sheet = self.sheet(at).ok();
         let rows = std::iter::from_fn(|| sheet.as_mut()?.next_row().ok()?);
-        let cells = rows.take(HEADS).map(|row| row.cells);
-        cells.filter(|cells| cells.len() > 1).collect()
+        let text = |cell: &Cell| matches!(cell, Cell::Text(_)).then(|| fold(&cell.as_shown()));
+        let texts = |row: Row| row.cells.iter().filter_map(text).collect();
+        rows.take(HEADS).map(texts).collect()
     }
 
     fn choose(&mut self, wanted: Option<&str>) -> Result<usize, Error> {

@@ -123,7 +123,7 @@ impl Sheet {
                 self.mapping.see(&row);
             }
         }
-        let is_1904 = self.source.is_1904;
+        let (is_1904, header) = (self.source.is_1904, self.source.header_row);
         let (source, mapping) = (&mut self.source, &self.mapping);
         let (filled, batches) = sync_channel(1);
         let mut seen = Seen::default();
@@ -153,7 +153,7 @@ impl Sheet {
                     }
                     match &judged.verdict {
                         Verdict::Invalid(_) if mapping.is_header_of_another(&judged.row) => {
-                            return Err(Error::of("header_again", &[&self.input.name(), &row]));
+                            return Err(header_again(&self.input, header, row));
                         }
                         Verdict::Aside(aside) => self.asides.entry(*aside).or_default().push(row),
                         Verdict::Valid(invitation) => {
@@ -169,6 +169,16 @@ impl Sheet {
             }
             Ok(())
         })
+    }
+}
+
+/// Right below the headers, their second row is one of them; anywhere else, another table begins.
+fn header_again(input: &Input, header: RowNumber, row: RowNumber) -> Error {
+    let name = input.name();
+    if row.0 == header.0 + 1 {
+        Error::of("header_in_two_rows", &[&name, &header, &row])
+    } else {
+        Error::of("header_again", &[&name, &row])
     }
 }
 

@@ -68,11 +68,12 @@ fn sheets_of_everyday_kinds_are_understood_and_sent() {
         let init = world.vlens(["init", &sheet.file, "--yes", "--json"]);
         let ended = init.args(&sheet.args).ends(0);
         score.see(sheet, &ended.json());
-        // What is said of one workbook alone says so, since the config is the folder's.
+        // The config is the folder's: of how this one is read it says but the sheet that no run finds by itself, and that it is this one's.
         let text = world.read("vlens-batch.toml");
-        let is_told = text.contains("    # of this workbook; take it away for others\n");
-        let is_own = sheet.sheet.is_some() || !sheet.args.is_empty();
-        assert_eq!(is_told, is_own, "{}: {text}", sheet.file);
+        let is_told = text.contains("\"    # of this workbook; take it away for others\n\n");
+        let is_chosen = sheet.sheet.is_some();
+        assert_eq!(is_told, is_chosen, "{}: {text}", sheet.file);
+        assert_eq!(text.contains("[source]"), is_chosen, "{text}");
         if let Some(sent) = sheet.sent {
             let run = world.vlens(["run", &sheet.file, "--yes", "--json"]);
             let run = run.args(["--rate", "unlimited"]).args(&sheet.args).run();

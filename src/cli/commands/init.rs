@@ -7,12 +7,12 @@ use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::check::{check_input, forms, input};
-use crate::cli::args::{CheckArgs, Global, InitArgs, ReadArgs};
+use crate::cli::args::{CheckArgs, Global, InitArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet, is_there};
 use crate::error::{Ended, Error};
-use crate::input::{Input, Options, Source};
+use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{
     ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person,
@@ -54,6 +54,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
                 &[&"No mapping was written"],
             ));
         }
+        found.refuse_headers_twice()?;
     } else if !output.json {
         found.show(output);
     }
@@ -116,6 +117,8 @@ struct Found<'a> {
     /// Where the workbook has several that hold data.
     sheet: Option<String>,
     header_row: RowNumber,
+    /// Whether a run finds it by itself.
+    is_first: bool,
     /// The others of them, and whether they have the same columns.
     others: Vec<(String, bool)>,
 }
@@ -148,6 +151,7 @@ impl<'a> Found<'a> {
         let are_alike = seen.iter().map(|other| other.as_ref().is_ok_and(is_alike));
         Ok(Found {
             others: sheets.into_iter().zip(are_alike).collect(),
+            is_first: at == 0,
             ..found
         })
     }
@@ -185,6 +189,7 @@ impl<'a> Found<'a> {
             proposal,
             sheet,
             header_row: source.header_row,
+            is_first: true,
             others: Vec::new(),
         })
     }
@@ -215,8 +220,8 @@ impl<'a> Found<'a> {
         (self.proposal.knows_recipient() && cells > 0).then_some((!is_others, cells))
     }
 
-    /// The config, with how FILE is read: what was given by hand will be needed again; the header below title lines and the sheet among
-    /// others as well.
+    /// The config. Of how FILE is read it has the sheet alone, where that was chosen: every sheet of the folder is read by it, so that
+    /// what a run finds by itself stays unsaid, and what was typed for FILE goes on with the next commands.
     fn to_toml(&self, replaced: toml::Table) -> String {
         let mut kept = self.kept(replaced);
         let [mut source, recipient] = ["source", "recipient"].map(|name| {
@@ -225,16 +230,9 @@ impl<'a> Found<'a> {
             table.retain(|key, _| !OF_ONE_SHEET.contains(&key));
             table
         });
-        let (row, given) = (self.header_row.0, &self.args.read.layout);
-        let layout = Options {
-            sheet: given.sheet.clone().or(self.sheet.clone()),
-            header_row: (row > 1 || given.header_row.is_some()).then_some(row),
-            ..given.clone()
-        };
-        let options = toml::Table::try_from(layout).unwrap_or_default();
-        let settings = options.into_iter();
-        let settings = settings.map(|(option, value)| (option.replace('-', "_"), value));
-        source.extend(settings);
+        let found = self.sheet.clone().filter(|_| !self.is_first);
+        let sheet = self.args.read.layout.sheet.clone().or(found);
+        source.extend(sheet.map(|sheet| ("sheet".to_owned(), sheet.into())));
         let [source, recipient, kept] =
             [source, recipient, kept].map(|table| toml::to_string(&table).unwrap_or_default());
         self.proposal.to_toml(&source, &recipient, &kept)
@@ -317,7 +315,9 @@ impl<'a> Found<'a> {
     }
 
     fn said(&self, config: &Path, settings: &Settings) -> String {
-        let further = settings.on(false, &self.args.file, &ReadArgs::default());
+        let mut read = self.args.read.clone();
+        (read.layout.sheet, read.contract_type) = (None, Vec::new());
+        let further = settings.on(false, &self.args.file, &read);
         let (config, all) = (config.display(), self.headers().count());
         let mut said = format!(
             "Wrote {config}: {} of {all} columns are used. Look at it, then: {}",

@@ -136,13 +136,15 @@ impl Profile {
         }
     }
 
-    /// How texts write their dates, where that is one form and known.
+    /// How texts write their dates, where that is one form which a person told, or which is all digits: what a column proves, that of
+    /// the next sheet proves anew, perhaps otherwise.
     pub fn date_form(&self) -> Option<String> {
         let compact = self.values.iter().filter(|cell| is_compact_date(cell));
         if share(compact.count(), self.count) >= 0.8 {
             return Some("%Y%m%d".to_owned());
         }
-        self.form_by(self.order?)
+        let told = self.order.filter(|_| proven_order(&self.values).is_none());
+        self.form_by(told?)
     }
 
     /// The one form in which all texts write their dates, in this order of day and month.

@@ -260,20 +260,18 @@ impl Proposal {
         }
     }
 
-    /// No mapping can name a header that stands above several columns: where one of them would be taken, the sheet comes first.
+    /// No mapping can name a header that stands above several columns: where one of them is taken, or may be, the sheet comes first.
     pub fn refuse_headers_twice(&self) -> Result<(), Error> {
-        let would_be_taken = |column: &ColumnGuess| {
-            let goal = self.goal(column.candidates.first()?)?;
-            goal.fit(column, &self.columns).filter(|fit| fit.1)
-        };
         let columns: Vec<Column> = self.columns.iter().map(|it| it.column.clone()).collect();
-        let named = self.columns.iter().filter_map(|guess| {
+        let is_meant = |it: &&ColumnGuess| it.target.is_some() || !it.candidates.is_empty();
+        let mut alike = self.columns.iter().filter(is_meant).map(|guess| {
             let alike = columns.iter().filter(|it| it.name == guess.column.name);
-            would_be_taken(guess).map(|_| alike.collect::<Vec<_>>())
+            alike.collect::<Vec<_>>()
         });
-        let mut twice = named.filter(|alike| alike.len() > 1);
-        let told = |alike: Vec<_>| Err(Header::new(&columns).standing_twice(&alike));
-        twice.next().map_or(Ok(()), told)
+        let twice = alike.find(|alike| alike.len() > 1);
+        twice.map_or(Ok(()), |alike| {
+            Err(Header::new(&columns).standing_twice(&alike))
+        })
     }
 
     pub(super) fn goal(&self, target: &Target) -> Option<&Goal> {

@@ -15,7 +15,7 @@ use crate::mapping::words::Role;
 use crate::model::{ContractTypeId, FieldType};
 
 impl Proposal {
-    /// The text of `vlens-batch.toml`, with `[source]` as far as it is not found again by itself, and what stood elsewhere of the
+    /// The text of `vlens-batch.toml`, with `[source]` as far as no run finds it by itself, and what stood elsewhere of the
     /// recipient and in tables of the company.
     pub fn to_toml(&self, source: &str, of_recipient: &str, company: &str) -> String {
         let recipient = [Role::Phone, Role::Email].map(|role| {

@@ -49,6 +49,10 @@ type Condition = (fn(&f64, &f64) -> bool, f64);
 enum Shows {
     Plain,
     Date,
+    /// A month or a year, as a program keeps what was typed without a day: the first of that month.
+    Month,
+    /// The year is the program's, of the day on which it was typed.
+    Yearless,
     /// Of a date as well, but the first day has nothing else.
     Time,
     /// Hours beyond a day go on counting.
@@ -76,7 +80,9 @@ impl Format {
         let code = match &written {
             NumberFormat::BuiltIn(9 | 10) => "0%",
             NumberFormat::BuiltIn(18..=21 | 45 | 47) => "h",
-            NumberFormat::BuiltIn(14..=22 | 27..=36 | 50..=58) => "d",
+            NumberFormat::BuiltIn(16) => "d-mmm",
+            NumberFormat::BuiltIn(17) => "mmm-yy",
+            NumberFormat::BuiltIn(14..=22 | 27..=36 | 50..=58) => "d/y",
             NumberFormat::BuiltIn(46) => "[h]",
             NumberFormat::BuiltIn(_) => "",
             NumberFormat::Code(code) => code,
@@ -110,7 +116,12 @@ impl Format {
     /// Whether it shows dates, as against numbers as they are; `None` where that depends on the number, or it shows something else.
     pub(super) fn is_date(&self) -> Option<bool> {
         let first = self.parts.first().filter(|part| part.condition.is_none());
-        let is_date = first.is_some_and(|part| matches!(part.shows, Shows::Date | Shows::Time));
+        let is_date = first.is_some_and(|part| {
+            matches!(
+                part.shows,
+                Shows::Date | Shows::Month | Shows::Yearless | Shows::Time
+            )
+        });
         let is_plain = |part: &Part| part.shows == Shows::Plain;
         (is_date || self.parts.iter().all(is_plain)).then_some(is_date)
     }
@@ -119,6 +130,16 @@ impl Format {
         match self.shows(number) {
             Shows::Plain => Cell::Number(number),
             Shows::Date => date_cell(number, is_1904),
+            // A text, as it would be if it had been typed into one: no date can be sent that nobody wrote.
+            shows @ (Shows::Month | Shows::Yearless) => match date_cell(number, is_1904) {
+                Cell::Date(at) if *shows == Shows::Yearless => {
+                    Cell::Text(format!("{}/{}", at.day(), at.month()))
+                }
+                Cell::Date(at) if at.day() == 1 => {
+                    Cell::Text(format!("{}/{}", at.month(), at.year()))
+                }
+                cell => cell,
+            },
             Shows::Time if !(0.0..1.0).contains(&number) => date_cell(number, is_1904),
             Shows::Time | Shows::Duration => {
                 let printer = SpanPrinter::new().hours_minutes_seconds(true).padding(2);
@@ -145,6 +166,7 @@ impl Part {
     fn of(rest: &mut Chars<'_>) -> Part {
         let (mut digits, mut is_plain, mut condition) = (Vec::new(), true, None);
         let (mut is_day, mut is_time, mut is_duration) = (false, false, false);
+        let (mut is_year, mut is_era) = (false, false);
         // A comma behind the last digit divides by a thousand.
         let mut is_divided = false;
         while let Some(c) = rest.next() {
@@ -165,10 +187,13 @@ impl Part {
                     let currency = tag.strip_prefix('$').and_then(|it| it.split('-').next());
                     digits.extend(currency.unwrap_or_default().chars().map(Digit::Literal));
                 }
-                'd' | 'y' | 'D' | 'Y' => is_day = true,
+                'd' | 'D' => is_day = true,
+                'y' | 'Y' => is_year = true,
                 'm' | 'h' | 's' | 'M' | 'H' | 'S' => is_time = true,
                 ' ' | '-' | '+' | '(' | ')' | ':' => digits.push(Digit::Literal(c)),
                 _ => {
+                    // Years of other calendars.
+                    is_era |= matches!(c, 'e' | 'b');
                     is_plain = false;
                     is_divided |= c == ',';
                     digits.extend(SIGNS.contains(c).then_some(Digit::Literal(c)));
@@ -177,7 +202,9 @@ impl Part {
         }
         let shows = match () {
             () if is_duration => Shows::Duration,
-            () if is_day => Shows::Date,
+            () if is_day && (is_year || is_era) => Shows::Date,
+            () if is_day => Shows::Yearless,
+            () if is_year => Shows::Month,
             () if is_time => Shows::Time,
             () => of_digits(digits, is_plain, is_divided, condition.is_some()),
         };

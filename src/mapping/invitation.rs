@@ -116,7 +116,8 @@ pub(crate) fn key_of_values<'a>(values: impl IntoIterator<Item = &'a str>) -> Cu
     let mut hash = Sha256::new_with_prefix(b"\0identity");
     for value in values {
         hash.update(b"\0");
-        let value = fold_value(value);
+        // The apostrophe keeps a spreadsheet from reading a number.
+        let value = fold_value(value.trim_start().trim_start_matches('\''));
         let number = plain_number(&value);
         let is_number = number
             .bytes()
@@ -165,7 +166,7 @@ mod tests {
         );
         assert_eq!(
             key_of_values(["A-1", "أحمد"]),
-            key_of_values([" a-1 ", "احمد"])
+            key_of_values([" 'a–1 ", "احمد"])
         );
         assert_ne!(key_of_values(["1-11"]), key_of_values(["11-1"]));
         assert_ne!(key_of_values(["a", "bc"]), key_of_values(["ab", "c"]));

@@ -21,11 +21,11 @@ const LONG_NUMBER: usize = 7;
 pub fn fold(name: &str) -> String {
     folded(name)
         // A form marks what it requires with a star.
-        .filter(|&c| !c.is_whitespace() && !matches!(c, '_' | '*') && !is_dash(c))
+        .filter(|&c| !c.is_whitespace() && !matches!(c, '_' | '*' | '-'))
         .collect()
 }
 
-/// A value for comparing: as [`fold`], but what can tell two application numbers apart stays: `-`, `_` and inner spaces
+/// A value for comparing: as [`fold`], but what can tell two application numbers apart stays: a dash, `_` and inner spaces
 /// (a run of them counts as one).
 pub fn fold_value(value: &str) -> String {
     let folded: String = folded(value).collect();
@@ -70,6 +70,8 @@ fn folded(text: &str) -> impl Iterator<Item = char> {
     text.nfkc()
         .filter(|&c| !is_invisible(c) && !is_mark(c))
         .flat_map(char::to_lowercase)
+        // Programs write any dash in the place of another.
+        .map(|c| if is_dash(c) { '-' } else { c })
         .map(|c| western_digit(plain_letter(c)))
 }
 

@@ -90,7 +90,7 @@ fn from_text(
     input: Option<&str>,
     order: Option<DateOrder>,
 ) -> Result<civil::DateTime, Fault> {
-    if let Some(format) = input {
+    if let Some(format) = input.filter(|it| !is_iso(text) || it.starts_with("%Y-")) {
         return parsed(text, format);
     }
     let ((year, [one, other], known), time) = take_apart(text)?;
@@ -119,6 +119,22 @@ pub(super) fn proved(text: &str) -> Option<DateOrder> {
     }
 }
 
+/// The order of day and month in a form in which both are numbers before the year.
+pub(super) fn order_of(form: &str) -> Option<DateOrder> {
+    proved(&strtime::format(form, SAMPLE).ok()?)
+}
+
+/// Whether a text is a date as messages ask for it: whatever its column and the mapping say, it can mean but one.
+fn is_iso(text: &str) -> bool {
+    text.len() == 10 && text.parse::<civil::Date>().is_ok()
+}
+
+/// Whether the order of day and month does not depend on the column, but that of what begins with the year.
+pub(super) fn is_plain(text: &str) -> bool {
+    let written = take_apart(&western_digits(text::trim(text)));
+    written.is_ok_and(|((_, _, order), _)| order.is_some())
+}
+
 /// The two numbers behind a year that a text begins with.
 pub(super) fn behind_year(text: &str) -> Option<[i16; 2]> {
     let western = western_digits(text::trim(text));
@@ -131,8 +147,8 @@ pub(super) fn behind_year(text: &str) -> Option<[i16; 2]> {
 pub(super) fn is_left_over(text: &str, input: Option<&str>) -> Option<bool> {
     let western = western_digits(text);
     Some(match input {
-        Some(form) => parsed(&western, form).ok()?.day() > 12,
-        None => take_apart(&western)
+        Some(form) if !is_iso(&western) => parsed(&western, form).ok()?.day() > 12,
+        _ => take_apart(&western)
             .is_ok()
             .then(|| proved(text).is_some())?,
     })

@@ -72,10 +72,11 @@ pub(crate) struct Evidence {
     /// Of which currencies its amounts are.
     moneys: u64,
     /// Date cells whose day could be the month, texts that no program which swaps the two could take for a date, and dates that it
-    /// would not have left as they are.
+    /// would not have left as they are; texts whose order is plain, as a person writes who is asked to correct some, prove nothing.
     swappable: usize,
     left_over: usize,
     untouched: usize,
+    plain: usize,
     /// Whether the day stands next to a year that a text begins with, or the month.
     day_is_next: bool,
     month_is_next: bool,
@@ -85,7 +86,7 @@ impl Evidence {
     /// Takes a cell into account that is to be read as `kind`.
     pub fn see(&mut self, kind: &Kind, cell: &Cell) {
         let proof = kind.proof(cell);
-        if let Some(proof) = proof {
+        for proof in proof.into_iter().chain(kind.told()) {
             self.contradicts |= self.proved.is_some_and(|proved| proved != proof);
             self.proved = Some(proof);
         }
@@ -95,6 +96,7 @@ impl Evidence {
             (Kind::Date { input, .. }, Cell::Text(text)) => {
                 match date::is_left_over(text::trim(text), input.as_deref()) {
                     Some(true) => self.left_over += 1,
+                    Some(false) if date::is_plain(text) => self.plain += 1,
                     Some(false) => self.untouched += 1,
                     None => {}
                 }
@@ -116,8 +118,9 @@ impl Evidence {
     /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day. And one
     /// that begins with the year where its column has the day behind that; and an amount whose currency is not the column's.
     pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
-        let is_seen = self.swappable > 0 && self.left_over > 0 && self.untouched == 0;
-        let is_swapped = is_seen && self.swappable + self.left_over >= NO_CHANCE;
+        // Of dates that nothing swapped, most have a day that is no month. A few are those of customers who were added below.
+        let is_seen = self.left_over > 0 && self.untouched * 2 < self.swappable;
+        let is_swapped = is_seen && self.swappable + self.left_over + self.plain >= NO_CHANCE;
         let is_year_day = self.day_is_next && !self.month_is_next;
         let are_mixed = number::are_mixed(self.moneys);
         let names_money = |text| number::signs(text::trim(text)).1 > 1;
@@ -268,19 +271,34 @@ impl Kind {
         }
     }
 
-    /// Whether a cell means something else, or nothing, by another convention.
+    /// Whether a cell means something else, or nothing, by another convention; of dates in a form that the mapping says, whether it
+    /// means something else by another than that.
     pub fn depends_on_convention(&self, cell: &Cell) -> bool {
-        let conventions = match self {
+        let by = |kind: &Kind, convention| {
+            let reading = kind.read_by(Some(convention), cell).ok().flatten();
+            reading.map(|reading| reading.text.into_owned())
+        };
+        let [one, other] = match self {
             Kind::Date { .. } => [DateOrder::DayMonth, DateOrder::MonthDay].map(Convention::Dates),
             Kind::Number { .. } => {
                 [DecimalMark::Point, DecimalMark::Comma].map(Convention::Numbers)
             }
             _ => return false,
         };
-        let [one, other] = conventions.map(|convention| {
-            let reading = self.read_by(Some(convention), cell).ok().flatten();
-            reading.map(|reading| reading.text)
-        });
-        one != other
+        let Some(told) = self.told() else {
+            return by(self, one) != by(self, other);
+        };
+        let (input, output) = (None, "%Y-%m-%d".to_owned());
+        let bare = Kind::Date { input, output };
+        let others = by(&bare, if told == one { other } else { one });
+        others.is_some() && others != by(&bare, told)
+    }
+
+    /// The convention that the mapping says, where a cell can be read by another.
+    fn told(&self) -> Option<Convention> {
+        match self {
+            Kind::Date { input, .. } => date::order_of(input.as_deref()?).map(Convention::Dates),
+            _ => None,
+        }
     }
 }

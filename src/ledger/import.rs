@@ -179,14 +179,15 @@ impl Reader {
     }
 }
 
-/// What a row of a sheet asks for; by default an invitation that was never seen.
-#[derive(Default)]
-pub struct Asked {
-    pub known: Option<Meeting>,
-    /// The row above that has met it and asks for the same.
-    pub above: Option<RowNumber>,
+/// What a row of a sheet asks for.
+pub enum Asked {
+    /// An invitation that was never seen.
+    New,
+    Known(Meeting),
+    /// What the row above asks for that has met it.
+    Repeated(RowNumber, InvitationId),
     /// Only a person knows who is meant.
-    pub problem: Option<Problem>,
+    Unsure(Problem),
 }
 
 /// The invitations that rows of a sheet have met, each with the row; with its body's hash where that takes over what was never created.
@@ -205,23 +206,19 @@ impl MetAbove {
                 let is_kept = matches!(met.standing.status, Status::Created | Status::Uncertain);
                 (row, (!same_content && !is_kept).then(hash))
             });
-            let is_same = taken.map_or(same_content, |taken| taken == hash());
-            let above = (first != row).then_some(first);
-            let problem = above.filter(|_| !is_same);
-            if met.key == key || problem.is_none() {
-                let problem = problem.map(|first| Problem::same_recipient(row, first));
-                return Ok(Asked {
-                    known: Some(met),
-                    above,
-                    problem,
-                });
+            if first == row {
+                return Ok(Asked::Known(met));
+            }
+            if taken.map_or(same_content, |taken| taken == hash()) {
+                return Ok(Asked::Repeated(first, met.invitation));
+            }
+            if met.key == key {
+                return Ok(Asked::Unsure(Problem::same_recipient(row, first)));
             }
         }
-        let is_strangers = reader.is_strangers(of)?;
-        let problem = is_strangers.then(|| Problem::same_identity(row));
-        Ok(Asked {
-            problem,
-            ..Asked::default()
+        Ok(match reader.is_strangers(of)? {
+            true => Asked::Unsure(Problem::same_identity(row)),
+            false => Asked::New,
         })
     }
 }
@@ -362,19 +359,17 @@ impl Import<'_> {
             INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id";
         let key = masked(&self.ledger.salt, invitation.key);
         let asked = match self.last_before {
-            0 => Asked::default(),
+            0 => Asked::New,
             _ => self.above.look(self.ledger, row.number, invitation)?,
         };
         let db = &self.ledger.db;
-        if let Some(problem) = asked.problem {
-            return self.invalid(row, &[problem]);
-        }
-        match (asked.known, asked.above) {
-            (Some(meeting), Some(first)) => {
-                db.run(ALIAS, (key, meeting.invitation))?;
+        match asked {
+            Asked::Unsure(problem) => self.invalid(row, &[problem]),
+            Asked::Repeated(first, id) => {
+                db.run(ALIAS, (key, id))?;
                 self.duplicate(row, first)
             }
-            (None, _) => {
+            Asked::New => {
                 let id = self.content(row, None, Some(invitation), None)?;
                 db.run(NEW, (id, key))?;
                 if self.last_before > 0 {
@@ -383,7 +378,7 @@ impl Import<'_> {
                 }
                 self.add_row(row, id, None, true)
             }
-            (Some(met), None) => {
+            Asked::Known(met) => {
                 let id = met.invitation;
                 if met.key != key {
                     db.run(ALIAS, (key, id))?;

@@ -355,25 +355,19 @@ impl<'a> Check<'a> {
             return Ok(false);
         };
         let row = judged.row.number;
-        let Asked {
-            known,
-            above,
-            problem,
-        } = self.met.look(reader, row, invitation)?;
-        if let Some(problem) = problem {
-            judged.verdict = Verdict::Invalid(vec![problem]);
-            return Ok(false);
-        }
-        let planned = plan(known.as_ref().map(|met| met.standing), self.wishes);
-        match (above, known, planned) {
-            (Some(first), ..) => judged.verdict = Verdict::Duplicate(first),
-            (None, Some(met), Plan::Skip) => {
-                let is_same = met.standing.same_content;
-                let earlier = || reader.created_in(met.invitation);
-                self.tally.see_already_created(row, is_same, earlier)?;
-                return Ok(!is_same);
-            }
-            (None, _, planned) => self.tally.held += u64::from(planned == Plan::Hold),
+        match self.met.look(reader, row, invitation)? {
+            Asked::New => {}
+            Asked::Repeated(first, _) => judged.verdict = Verdict::Duplicate(first),
+            Asked::Unsure(problem) => judged.verdict = Verdict::Invalid(vec![problem]),
+            Asked::Known(met) => match plan(Some(met.standing), self.wishes) {
+                Plan::Skip => {
+                    let is_same = met.standing.same_content;
+                    let earlier = || reader.created_in(met.invitation);
+                    self.tally.see_already_created(row, is_same, earlier)?;
+                    return Ok(!is_same);
+                }
+                planned => self.tally.held += u64::from(planned == Plan::Hold),
+            },
         }
         Ok(false)
     }

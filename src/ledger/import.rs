@@ -216,9 +216,10 @@ impl MetAbove {
                 return Ok(Asked::Unsure(Problem::same_recipient(row, first)));
             }
         }
-        Ok(match reader.is_strangers(of)? {
-            true => Asked::Unsure(Problem::same_identity(row)),
-            false => Asked::New,
+        Ok(if reader.is_strangers(of)? {
+            Asked::Unsure(Problem::same_identity(row))
+        } else {
+            Asked::New
         })
     }
 }

@@ -137,7 +137,7 @@ fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
         // Without a code of SQLite's own it is a value that cannot stand there.
         Some(ErrorCode::DatabaseCorrupt) | None => damaged(path, &error.to_string()),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::of("ledger_busy.held", &[&shown])
+            Error::of("ledger_failed.held", &[&shown, &verb])
         }
         Some(ErrorCode::DiskFull) => Error::of("ledger_failed.full", &[&shown, &verb]),
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {

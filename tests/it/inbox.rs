@@ -585,6 +585,25 @@ fn a_signal_before_a_sheet_is_begun_is_heeded() {
 }
 
 #[test]
+fn a_ledger_that_another_program_holds_is_no_other_sweep_at_work() {
+    let world = World::with_server();
+    world.file("inbox/a.csv", sheet(&customers(60)));
+    let sweep = world.line("inbox inbox --settled 0s --rate 5/s --metrics-file vlens.prom");
+    let sweeping = world.begun(sweep, 3);
+    let browser = rusqlite::Connection::open(world.ledger()).expect("a ledger");
+    browser.execute_batch("BEGIN IMMEDIATE").expect("held");
+    let swept = sweeping.wait().expect(1);
+    swept.complains_of("another program holds it");
+    let metrics = world.read("vlens.prom");
+    assert!(
+        metrics.contains("exit_code{tenant=\"sandbox\"} 1\n"),
+        "{metrics}"
+    );
+    drop(browser);
+    world.check_invariants(&Promise::default());
+}
+
+#[test]
 fn a_sheet_that_is_gone_or_replaced_takes_neither_what_is_due_nor_results_with_it() {
     let world = World::with_server();
     let put = |from, n| world.file("inbox/loans.csv", sheet(&some(from, n)));

@@ -88,6 +88,11 @@ impl Settings {
         match (&self.ledger, path_variable("VLENS_LEDGER")) {
             (Some(path), _) => Ok(path.clone()),
             (None, _) if is_sandbox => Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME))),
+            // Whoever set it may have stood elsewhere: each folder would have a ledger of its own.
+            (None, Some(path)) if path.is_relative() => Err(Error::of(
+                "ledger_place_unknown.relative",
+                &[&path.display()],
+            )),
             (None, Some(path)) => Ok(path),
             (None, None) => self.tenants_ledger(),
         }

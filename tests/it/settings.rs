@@ -66,8 +66,14 @@ fn the_ledger_is_where_flag_then_environment_then_the_tenant_say() {
     let second = world.sent("july/customers.csv", 0).json();
     assert_eq!(second["counts"]["already_created"], 1);
     assert!(world.ledger().exists(), "in the user's data folder");
-    run().env("VLENS_LEDGER", "from-env.db").ends(0);
-    assert!(world.path("from-env.db").exists());
+    let from_env = world.path("from-env.db");
+    run().env("VLENS_LEDGER", &from_env).ends(0);
+    assert!(from_env.exists());
+    // It would be another in each folder.
+    for (variable, value) in [("VLENS_LEDGER", "from-env.db"), ("HOME", "home")] {
+        let run = run().env(variable, value).ends(5);
+        run.fails_with("ledger_place_unknown");
+    }
     let both = run().args(["--ledger", "from-flag.db"]);
     both.env("VLENS_LEDGER", "ignored.db").ends(0);
     assert!(world.path("from-flag.db").exists() && !world.path("ignored.db").exists());
@@ -85,7 +91,7 @@ fn the_ledger_is_where_flag_then_environment_then_the_tenant_say() {
     // A job that no home was given to says so, whatever the system's list of users holds.
     let homeless = run().without_env("HOME").ends(5);
     homeless.complains_of("VLENS_LEDGER");
-    let elsewhere = run().without_env("HOME").env("VLENS_LEDGER", "from-env.db");
+    let elsewhere = run().without_env("HOME").env("VLENS_LEDGER", &from_env);
     elsewhere.ends(0);
 }
 
@@ -99,7 +105,7 @@ fn a_rehearsal_has_its_ledger_beside_the_sheet_whatever_else_is_set() {
         (" --ledger named.db", "named.db"),
     ] {
         let run = world.line(&format!("run data/customers.csv --sandbox --json{more}"));
-        let run = run.env("VLENS_LEDGER", "real.db").ends(0);
+        let run = run.env("VLENS_LEDGER", world.path("real.db")).ends(0);
         assert_eq!(run.json()["ledger"], ledger);
     }
     assert!(!world.path("real.db").exists());
@@ -320,7 +326,9 @@ fn pipes_and_devices_are_told_before_they_are_opened() {
         } else if variable == "VLENS_NONE" {
             vlens = vlens.without_env("VLENS_PASSWORD");
         }
-        let told = vlens.after_shell("[ -p pipe ] || { mkfifo pipe; ln -s pipe link; }");
+        let told = vlens.after_shell(
+            "[ -p pipe ] || { mkfifo pipe; ln -s pipe link; ln -s /proc/self/fd/3 opened; }; exec 3>>kept",
+        );
         let told = told.ends(code);
         assert!(!told.stderr.is_empty(), "{told}");
     }

@@ -93,8 +93,9 @@ fn the_cron_line_mails_one_line_when_something_is_wrong_and_nothing_else() {
         let places = "/srv/vlens|/home/vlens|/var/lib/node_exporter/textfile".split('|');
         let line = line.expect("a line").to_owned();
         let line = places.fold(line, |line, place| line.replace(place, &folder));
+        let ledger = format!("VLENS_LEDGER={folder}/acme.db");
         let cron = std::process::Command::new("env")
-            .args(["-i", "HOME=/nonexistent", &path, "VLENS_LEDGER=acme.db"])
+            .args(["-i", "HOME=/nonexistent", &path, &ledger])
             .args(["sh", "-c", &line])
             .output()
             .unwrap();

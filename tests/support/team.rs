@@ -42,7 +42,7 @@ impl Team {
     /// A command on one of the computers, known by the name of its ledger.
     pub fn line(&self, computer: &str, line: &str) -> Vlens {
         let line = self.world.line(line);
-        line.env("VLENS_LEDGER", format!("{computer}.db"))
+        line.env("VLENS_LEDGER", self.world.path(format!("{computer}.db")))
             .env("VLENS_REGISTER", self.postgres.url())
             .env("VLENS_REGISTER_KEY_FILE", "team.key")
     }

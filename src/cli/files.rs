@@ -10,10 +10,8 @@ use encoding_rs::Encoding;
 
 use crate::error::{Error, Result, is_open_elsewhere};
 pub use crate::ledger::folder_of;
+use crate::ledger::{UNFINISHED, true_path};
 use crate::report::AUTHOR;
-
-/// How the name of an unfinished file begins.
-const UNFINISHED: &str = ".vlens-batch-";
 
 /// Reads a small file. What it is, is looked at before it is opened: to open a pipe is to wait for who writes into it. What a shell
 /// hands over for `<(command)` has its writer already.
@@ -68,21 +66,29 @@ pub enum Readers {
     Folder,
 }
 
-/// Refuses a place where no file can be put. Whoever takes `-` for standard output does not ask.
+/// Refuses a place where no file can be put, also by a link. Whoever takes `-` for standard output does not ask.
 pub fn refuse_output(path: &Path) -> Result<()> {
     let what = match std::fs::metadata(path) {
         _ if path == Path::new("-") => "standard output, which this result is not for",
         Ok(found) if found.is_dir() => "a folder, not a file",
-        Ok(found) if !found.is_file() => "a pipe or a device, not a file",
+        Ok(found) if !found.is_file() || is_of_process(path) => "a pipe or a device, not a file",
         _ => return Ok(()),
     };
     Err(Error::of("output_no_file", &[&path.display(), &what]))
 }
 
+/// Whether a place that is there is what a process has open (`/dev/stdout`), whatever that is: put in its place, a file would be the whole
+/// machine's.
+fn is_of_process(path: &Path) -> bool {
+    let target = || std::fs::read_link(path).ok();
+    ["/proc", "/dev/fd"].iter().any(|of| path.starts_with(of))
+        || target().is_some_and(|target| is_of_process(&folder_of(path).join(target)))
+}
+
 /// Endings by which people and their programs know what a file is.
-const DOCUMENTS: [&str; 13] = [
+const DOCUMENTS: [&str; 14] = [
     "csv", "tsv", "xlsx", "xlsm", "jsonl", "json", "html", "htm", "xls", "xlsb", "ods", "pdf",
-    "docx",
+    "docx", "toml",
 ];
 
 /// Refuses a name whose ending promises another document than is written.
@@ -96,7 +102,7 @@ pub fn refuse_ending(path: &Path, known: &[&str]) -> Result<()> {
     Err(Error::of("output_misnamed", &[&path.display(), &known]))
 }
 
-/// Fills the file at `path`, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
+/// Fills the file at `path`, or to which a link there leads, which is replaced only once it is complete and on the disk: a killed process leaves no half one,
 /// and a reader never sees it. A workbook of ours has the time that it names itself.
 pub fn write_file<T>(
     path: &Path,
@@ -116,7 +122,8 @@ pub fn write_first<T>(
 ) -> Result<(PathBuf, T)> {
     let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
     let unwritable = |error| file_not_written(first, &error);
-    let folder = folder_of(first);
+    let true_first = true_path(first).map_err(unwritable)?;
+    let folder = folder_of(&true_first);
     clear_left_behind(folder);
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
@@ -133,7 +140,7 @@ pub fn write_first<T>(
     file.as_file().sync_all().map_err(unwritable)?;
     let mut why = io::Error::from(ErrorKind::NotFound);
     for path in paths {
-        match file.persist(path) {
+        match file.persist(true_path(path).map_err(unwritable)?) {
             Ok(_) => return Ok((path.clone(), made)),
             Err(error) => (file, why) = (error.file, error.error),
         }
@@ -150,7 +157,7 @@ pub fn write_bytes(path: &Path, readers: Readers, bytes: &[u8]) -> Result<()> {
 }
 
 /// Deletes what an earlier process was killed over: unfinished, and nobody's any more.
-fn clear_left_behind(folder: &Path) {
+pub fn clear_left_behind(folder: &Path) {
     const AT_WORK: Duration = Duration::from_mins(1);
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name();

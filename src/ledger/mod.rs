@@ -21,7 +21,9 @@ pub use attempts::Closing;
 pub use import::{Asked, InboxFile, MetAbove, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
-pub use place::{FileSystemCheck, beside, check_file_system, folder_of, mode_of, true_path};
+pub use place::{
+    FileSystemCheck, UNFINISHED, beside, check_file_system, folder_of, mode_of, true_path,
+};
 pub use reader::{Reader, refuse_loss};
 pub use sql::{Event, InvitationId};
 pub use status::{DueRow, Planned};

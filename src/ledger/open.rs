@@ -8,7 +8,7 @@ use rusqlite::Params;
 use rusqlite::config::DbConfig;
 
 use super::memory::{LOG, Lock, OnLoss, age, held, set_aside};
-use super::place::{self, LOG_MAX_BYTES, UNFINISHED, Watch, beside};
+use super::place::{self, LOG_MAX_BYTES, NEW, Watch, beside};
 use super::reader::{
     APPLICATION_ID, MIGRATIONS, Reader, is_log_of_another, open_with_memory, refuse_unseen, schema,
 };
@@ -219,7 +219,7 @@ fn find_or_set_aside(
 
 /// Makes a ledger beside its place and moves it there once it is whole and on disk, so that no kill leaves half of one.
 fn create(path: &Path, binding: &Binding) -> Result<()> {
-    let file = beside(path, UNFINISHED);
+    let file = beside(path, NEW);
     place::remove(&file, &["", "-journal", "-wal", "-shm"])?;
     place::open_private(&file)?;
     let db = Db::open(&file, path, true)?;
@@ -238,10 +238,7 @@ fn create(path: &Path, binding: &Binding) -> Result<()> {
     drop(db);
     // Of an earlier ledger that had been emptied; a log that holds anything is a loss, and was put aside.
     place::remove(path, &["-wal", "-shm", "-journal"])?;
-    failpoint::pass("before_published");
-    place::publish(&file, path)?;
-    failpoint::pass("after_published");
-    Ok(())
+    place::publish(&file, path)
 }
 
 /// A ledger that is there, recognised and ready to be written.

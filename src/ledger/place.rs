@@ -13,9 +13,13 @@ use dunce::canonicalize;
 use std::fs::canonicalize;
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 
 /// What follows a ledger's name while it is being made.
-pub(super) const UNFINISHED: &str = ".new";
+pub(super) const NEW: &str = ".new";
+
+/// How the name of any other unfinished file begins: nobody's any more, where a process was killed over it.
+pub const UNFINISHED: &str = ".vlens-batch-";
 
 /// The one path that every spelling of a ledger's path leads to (relative, linked, through linked folders), whether or not
 /// the file exists yet. A pipe or a device is refused: it would be taken for an emptied ledger, and moved out of the way of a new one.
@@ -111,11 +115,14 @@ pub(super) fn if_there(path: &Path, done: io::Result<()>) -> Result<()> {
 
 /// Gives a whole file its name, durably: a new name is that once its folder is.
 pub(super) fn publish(file: &Path, path: &Path) -> Result<()> {
+    failpoint::pass("before_published");
     let published = fs::rename(file, path).and_then(|()| match path.parent() {
         Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
         _ => Ok(()),
     });
-    published.map_err(|error| io_failure(path, &error))
+    published.map_err(|error| io_failure(path, &error))?;
+    failpoint::pass("after_published");
+    Ok(())
 }
 
 /// In bytes; 0 for a file that is not there.
@@ -237,7 +244,7 @@ pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck> 
     }
     let folder = path.ancestors().skip(1).find(|folder| folder.is_dir());
     let folder = folder.unwrap_or(&path);
-    let files = ["", "-wal", "-shm", ".lock", UNFINISHED].map(|suffix| beside(&path, suffix));
+    let files = ["", "-wal", "-shm", ".lock", NEW].map(|suffix| beside(&path, suffix));
     let open = files.into_iter().filter(|file| is_open_to_others(file));
     Ok(FileSystemCheck {
         exists: path.exists(),

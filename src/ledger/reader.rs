@@ -9,7 +9,7 @@ use rusqlite::backup::Backup;
 use sha2::{Digest as _, Sha256};
 
 use super::memory::{Loss, Mark, Memory, OnLoss, age, has_log, held};
-use super::place::{self, UNFINISHED, beside};
+use super::place::{self, UNFINISHED, folder_of};
 use super::sql::{Db, Salt, not_a_ledger};
 use crate::error::{Error, Result};
 use crate::model::{Binding, Timestamp};
@@ -115,16 +115,14 @@ impl Reader {
         let to = place::canonical(to)?;
         place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
-        let unfinished = beside(&to, UNFINISHED);
-        let clear = || place::remove(&unfinished, &["", "-journal", "-wal", "-shm"]);
-        clear()?;
-        let file = place::open_private(&unfinished)?;
-        // What there is of one that fails is of no use to anybody.
-        let copied = self.copy_to(&unfinished, &to, now);
-        let copied = copied.inspect_err(|_| drop(clear()))?;
-        let synced = file.sync_all();
-        synced.map_err(|error| place::io_failure(&to, &error))?;
-        place::publish(&unfinished, &to)?;
+        let failed = |error| place::io_failure(&to, &error);
+        // By a name of its own, as two may be at it. What there is of one that fails goes: it is of no use to anybody.
+        let mut unfinished = tempfile::Builder::new();
+        unfinished.prefix(UNFINISHED);
+        let unfinished = unfinished.tempfile_in(folder_of(&to)).map_err(failed)?;
+        let copied = self.copy_to(unfinished.path(), &to, now)?;
+        unfinished.as_file().sync_all().map_err(failed)?;
+        place::publish(unfinished.path(), &to)?;
         Ok((copied, place::size(&to)))
     }
 

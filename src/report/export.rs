@@ -18,7 +18,9 @@ use crate::model::{
     guarded, to_json,
 };
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, clap::ValueEnum)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, clap::ValueEnum,
+)]
 #[strum(serialize_all = "lowercase", ascii_case_insensitive)]
 pub enum Format {
     /// Comma-separated values, UTF-8

@@ -221,6 +221,14 @@ fn results_have_a_form_that_their_name_does_not_deny() {
         assert!(!world.path(name).exists(), "{line}");
     }
     world.ran("export --output results.txt", 0);
+    let nowhere = world.line("export --output results.xlsx");
+    let nowhere = nowhere.env("TMPDIR", "/no/such/folder").ends(1);
+    nowhere.complains_of("TMPDIR");
+    // A link stays one.
+    std::os::unix::fs::symlink("results.txt", world.path("link.csv")).expect("a link");
+    world.ran("export --only created --output link.csv", 0);
+    assert_eq!(world.read("results.txt").lines().count(), 2);
+    assert!(world.path("link.csv").is_symlink());
     world.ran("export --output RESULTS.XLSX", 0);
     assert_eq!(world.cells("RESULTS.XLSX", 0).len(), 6);
     let export = world.line("export --format xlsx");

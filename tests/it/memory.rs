@@ -408,6 +408,17 @@ fn a_backup_overwrites_nothing_but_an_older_one() {
     world.ran("backup old.bak", 0);
     world.sent("customers.csv", 0);
     world.ran("backup new.bak", 0);
+    // Another that is made meanwhile is whole as well.
+    let stops = ["VLENS_BATCH_FAILPOINT", "VLENS_BATCH_FAILPOINT_STOPS"];
+    let first = world.line("backup new.bak");
+    let mut first = first
+        .envs(stops.into_iter().zip(["before_published", "1"]))
+        .start();
+    first.wait_until_stopped();
+    world.ran("backup new.bak", 0);
+    first.thaw();
+    first.wait().expect(0);
+    world.ran("backup new.bak", 0);
     let ledger = world.ledger().display().to_string();
     fs::copy(world.ledger(), world.path("copy.db")).unwrap();
     for file in ["customers.csv", "copy.db", &ledger, "no/such/folder.bak"] {

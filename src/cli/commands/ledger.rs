@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::cli::args::{RunArgs, StatusArgs};
-use crate::cli::files::refuse_output;
+use crate::cli::files::{clear_left_behind, folder_of, refuse_output};
 use crate::cli::settings::{Settings, quoted_path};
 use crate::cli::system::{data_folder, host_name, user_name};
 use crate::clock;
@@ -255,6 +255,7 @@ pub fn runs(settings: &Settings) -> Ended {
 pub fn backup(file: &Path, settings: &Settings) -> Ended {
     refuse_output(file)?;
     let opened = Opened::find(settings, false)?;
+    clear_left_behind(folder_of(file));
     let ((attempts, sheets), bytes) = opened.reader.backup(file, clock::now())?;
     let document = json!({
         "ledger": opened.path.to_string_lossy(),

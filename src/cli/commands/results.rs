@@ -78,13 +78,11 @@ fn put(
 
 /// What is asked for, else what OUTPUT's name says.
 fn format_of(args: &ExportArgs) -> Result<Format> {
-    if args.format.is_none() {
-        let shown = args.output.display();
-        let misnamed = |_| Error::of("output_misnamed.export", &[&shown]);
-        refuse_ending(&args.output, &["csv", "xlsx", "jsonl"]).map_err(misnamed)?;
-    }
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
+    let shown = args.output.display();
+    let misnamed = |_| Error::of("output_misnamed.export", &[&shown]);
+    refuse_ending(&args.output, &[format.into()]).map_err(misnamed)?;
     if format == Format::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
         return Err(Error::of("workbook_to_terminal", &[]));
     }

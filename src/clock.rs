@@ -27,13 +27,19 @@ pub fn now() -> Timestamp {
 }
 
 /// Time since the machine started: goes on while it sleeps, and is the same in every process until the next start.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 pub fn steady() -> Duration {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    now.try_into().unwrap_or_default()
+    use rustix::time::{ClockId, clock_gettime};
+    #[cfg(target_os = "linux")]
+    let clock = ClockId::Boottime;
+    // On a Mac it counts sleep, which the standard library's does not.
+    #[cfg(not(target_os = "linux"))]
+    let clock = ClockId::Monotonic;
+    clock_gettime(clock).try_into().unwrap_or_default()
 }
 
-#[cfg(not(target_os = "linux"))]
+/// Time since the first call: Windows' counter goes on while it sleeps too.
+#[cfg(not(unix))]
 pub fn steady() -> Duration {
     static BEGUN: LazyLock<std::time::Instant> = LazyLock::new(std::time::Instant::now);
     BEGUN.elapsed()

@@ -4,6 +4,7 @@ pub mod args;
 mod commands;
 mod credentials;
 mod files;
+mod notice;
 mod output;
 mod settings;
 mod system;

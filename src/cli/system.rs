@@ -117,11 +117,13 @@ fn user_folder(unix: (&str, &str), windows: (&str, &str)) -> Option<PathBuf> {
             std::env::home_dir().map(|home| home.join(windows.1)),
         )
     } else {
-        // By its definition it counts only where it is absolute.
-        let named = path_variable(unix.0).filter(|path| path.is_absolute());
-        (named, path_variable("HOME").map(|home| home.join(unix.1)))
+        let home = path_variable("HOME").map(|home| home.join(unix.1));
+        (path_variable(unix.0), home)
     };
-    Some(named.or(home)?.join("vlens-batch"))
+    // Else it would be another one in each folder.
+    let is_one = |path: &PathBuf| path.is_absolute();
+    let folder = named.filter(is_one).or(home.filter(is_one))?;
+    Some(folder.join("vlens-batch"))
 }
 
 /// What comes so soon after a signal is the same one.
@@ -178,6 +180,8 @@ fn forward_signals(came: &UnboundedSender<()>) -> std::io::Result<()> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let bits = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = bits.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    // Past a file's largest size (`ulimit -f`) a write is to fail, and be told as on a full disk, not to end the process.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let kinds = [
         SignalKind::interrupt(),
         SignalKind::terminate(),

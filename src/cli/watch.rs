@@ -68,14 +68,18 @@ impl Watch {
         self.progress.finish();
     }
 
-    /// The run has ended, and so: the metrics are final, and one line sums up. Nothing is logged behind it.
+    /// The run has ended, and so: the metrics are final.
+    pub fn note_end(&self, summary: &RunSummary, ended: Option<&Error>) {
+        let exit_code = ended.map_or(0, |error| error.kind.exit_code());
+        self.write_metrics(summary, Some(exit_code));
+    }
+
+    /// One line sums up. Nothing is logged behind it.
     pub fn end(&self, summary: &RunSummary, ended: Option<&Error>) {
         let kind = ended.map(|error| error.kind);
-        let exit_code = kind.map_or(0, Kind::exit_code);
-        self.write_metrics(summary, Some(exit_code));
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
             let mut fields = as_fields(summary);
-            fields["exit_code"] = exit_code.into();
+            fields["exit_code"] = kind.map_or(0, Kind::exit_code).into();
             fields["reason"] = ended.map(|error| error.message.as_str()).into();
             self.output.log_end(kind, "run ended", fields);
         }

@@ -98,7 +98,11 @@ impl Package {
         Ok(Part {
             inner: CrcReader::new(inner),
             crc: entry.crc32(),
-            left: most.min((packed * MAX_RATIO).max(RATIO_MATTERS_FROM_BYTES)),
+            left: most.min(
+                packed
+                    .saturating_mul(MAX_RATIO)
+                    .max(RATIO_MATTERS_FROM_BYTES),
+            ),
             left_of_event: MAX_EVENT_BYTES,
         })
     }

@@ -186,17 +186,6 @@ mod tests {
     use crate::report::text::tests::a_summary;
 
     #[test]
-    fn axes_have_round_numbers() {
-        for (end, expected) in [
-            (1.1, vec![0, 1]),
-            (66.0, vec![0, 20, 40, 60]),
-            (13_244.0, vec![0, 5000, 10_000]),
-        ] {
-            assert_eq!(steps(end, 5), expected);
-        }
-    }
-
-    #[test]
     fn minutes_far_apart_do_not_fill_the_page() {
         let minute = |at| (Timestamp(at), 1, 1);
         let mut summary = a_summary();

@@ -291,6 +291,7 @@ impl From<XlsxError> for Error {
     fn from(error: XlsxError) -> Error {
         match error {
             XlsxError::RowColumnLimitError => Error::of("xlsx_too_large", &[]),
+            XlsxError::TempFileError(_, error) => Error::temporary(&error),
             error => Error::unwritten(&error),
         }
     }

@@ -1,5 +1,8 @@
 //! An address of the team's own is told of start, success and failure, and changes nothing.
 
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{Rude, World};
@@ -66,6 +69,22 @@ fn what_does_not_listen_is_tried_three_times_and_changes_nothing() {
         let end = ["POST /ping/uuid"; 3];
         assert_eq!(lines(&pinged), [start, end].concat());
     }
+    // A signal ends the wait for one that never answers, and the metrics are final before.
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = mute.local_addr().expect("an address");
+    let world = world_that_tells(&format!("http://{address}"));
+    let (began, run) = (
+        Instant::now(),
+        world.send("customers.csv --metrics-file vlens.prom"),
+    );
+    let mut run = run.start();
+    let metrics = || std::fs::read_to_string(world.path("vlens.prom")).unwrap_or_default();
+    run.until("its end", || {
+        metrics().contains("exit_code{tenant=\"sandbox\"} 0\n")
+    });
+    run.signal(Signal::TERM);
+    run.wait().expect(0);
+    assert!(began.elapsed() < Duration::from_secs(15));
     // Nobody listens there.
     world_that_tells("http://127.0.0.1:1").sent("customers.csv", 0);
 }

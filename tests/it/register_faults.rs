@@ -244,7 +244,7 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
         .shows("another ledger on this computer");
     team.run("omar").ends(6);
     team.line("nobody", "register rebuild").ends(5);
-    team.ran("mona", "register rebuild", 0).shows("whole again");
+    team.ran("mona", "register rebuild", 0).shows("It is whole");
     team.goes_on_at_once();
     team.run("omar").ends(0);
     team.run("mona").ends(0);
@@ -262,7 +262,7 @@ fn a_register_put_back_from_yesterday_or_failed_over_is_noticed_and_rebuilt() {
     team.ran("omar", "register rebuild", 0);
     team.run("mona").ends(6);
     let told = team.ran("mona", "register rebuild --without-the-others", 0);
-    told.shows("whole again");
+    told.shows("It is whole");
     team.goes_on_at_once();
     let document = team.run("mona").ends(0).json();
     assert_eq!(document["counts"]["created"], 2, "{document}");

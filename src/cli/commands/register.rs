@@ -179,6 +179,8 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     match &args.action {
         RegisterAction::Init { new_key } => {
             let key = match (new_key, key_file) {
+                // One that is there is an earlier try's, which did not reach the register.
+                (Some(path), _) if path.exists() => key(Some(path.clone()))?,
                 (Some(path), _) => TeamKey::make(path)?,
                 (None, file) => key(file)?,
             };

@@ -17,6 +17,7 @@ use super::register::{self, PATIENCE};
 use super::results::Results;
 use super::target::{Target, limiter};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::notice::Notice;
 use crate::cli::output;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::{caught, watch_signals};
@@ -33,7 +34,6 @@ use crate::report::{reason, rendered, texts};
 use crate::send::{
     Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Wanted, Wishes, import, send,
 };
-use crate::vlens::Notifier;
 
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
@@ -292,14 +292,10 @@ impl<'s> Flow<'s> {
         self.deliver(begun).await
     }
 
-    /// Sends what is due, and ends: only once the result is printed is it known how. Then the address of the team's own is told, the
-    /// metrics are final, and the run's own line is the last.
+    /// Sends what is due, and ends: only once the result is printed is it known how. Then the metrics are
+    /// final, the address of the team's own is told, unless a signal ends that, and the run's own line is the last.
     async fn deliver(&self, begun: Begun) -> Ran {
-        let notifier = self.settings.config.notify.url.as_ref();
-        let notifier = notifier.map(|url| Notifier::new(url, &self.settings.way()?));
-        let notifier = notifier.transpose()?;
-        let started = notifier.clone();
-        let started = started.map(|it| tokio::spawn(async move { it.tell("/start", None).await }));
+        let notice = Notice::begin(self.settings)?;
         let worked = self.work(begun).await;
         let ran = worked.and_then(|(summary, watch)| {
             let printed = match self.results {
@@ -310,11 +306,12 @@ impl<'s> Flow<'s> {
             let ended = printed.err().or_else(|| ended_as(&summary));
             Ok((summary, ended, watch))
         });
-        if let (Some(notifier), Some(started)) = (notifier, started) {
-            // In this order, whatever became of the first.
-            let _ = started.await;
-            let (path, document) = end_notice(&ran);
-            notifier.tell(path, Some(document)).await;
+        if let Ok((summary, ended, watch)) = &ran {
+            // Whoever is killed while he tells of it has ended.
+            watch.note_end(summary, ended.as_ref());
+        }
+        if let Some(notice) = notice {
+            notice.end(&ran, &self.stop).await;
         }
         let (summary, ended, watch) = ran?;
         watch.end(&summary, ended.as_ref());
@@ -326,10 +323,11 @@ impl<'s> Flow<'s> {
         let (run, held) = (begun.run, begun.held.take());
         let is_retry = matches!(begun.wanted, Wanted::Again(..));
         begun.ledger.go_on_with(run)?;
-        if let (None, false, Ok(Some(register))) = (&held, is_retry, &begun.register)
-            && let Err(error) = register::ask_again(register, &begun.ledger, run).await
-        {
-            begun.register = Err(error);
+        if let (None, false, Ok(Some(register))) = (&held, is_retry, &begun.register) {
+            let asked = register::ask_again(register, &begun.ledger, run);
+            if let Ok(Err(error)) = self.stop.or_stop(asked).await {
+                begun.register = Err(error);
+            }
         }
         let mut planned = begun.wanted.planned(&begun.ledger, run)?;
         let begins = self.opened()?.summary(run)?;
@@ -488,18 +486,4 @@ impl<'s> Flow<'s> {
         });
         due == 0 || !self.asks() || is_confirmed(&rendered(texts::QUESTION, &question))
     }
-}
-
-/// Where it is told how a run ended, and how, without a file's name: neither its source nor a path, and no words that may hold one.
-fn end_notice<W>(ran: &Result<(RunSummary, Option<Error>, W)>) -> (&'static str, String) {
-    let (path, mut document) = match ran {
-        Ok((run, None, _)) => ("", json!(run)),
-        Ok((run, Some(error), _)) if error.kind == Kind::NeedsPerson => ("", json!(run)),
-        Ok((run, Some(_), _)) => ("/fail", json!(run)),
-        Err(error) => ("/fail", json!({ "error": { "code": error.code } })),
-    };
-    if let Some(members) = document.as_object_mut() {
-        members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
-    }
-    (path, document.to_string())
 }

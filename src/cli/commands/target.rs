@@ -11,7 +11,7 @@ use crate::cli::credentials::Account;
 use crate::cli::settings::{Sending, Settings};
 use crate::cli::system::watch_signals;
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::{Ledger, Reader, Writer};
 use crate::model::{Binding, Secret};
 use crate::sandbox::{self, Sandbox, SandboxOptions};
@@ -93,7 +93,9 @@ pub async fn open_api(
         ledger = Some(open_ledger(&path, settings, command, wait, Some(binding))?);
     }
     let limiter = limiter(ledger.as_ref(), sending.limits)?;
-    let register = join(settings, binding, ledger.as_mut(), Some(PATIENCE)).await?;
+    let joining = join(settings, binding, ledger.as_mut(), Some(PATIENCE));
+    let joined = stop.or_stop(joining).await;
+    let register = joined.map_err(|_| Error::of("interrupted", &[]))??;
     let ledger = ledger.map(Writer::start).transpose()?;
     let (client, login) = (target.client, target.credentials);
     Ok(Api::new(client, login, limiter, ledger, register, stop))

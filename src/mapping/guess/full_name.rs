@@ -51,26 +51,24 @@ impl Proposal {
         let known = parts.iter().map(|part| part.1);
         let among = known.clone().min()..known.clone().max();
         let mut unknown = self.places(ColumnGuess::may_be_a_name_part).into_iter();
-        let is_known = |at: usize| known.clone().any(|it| it == at);
-        let is_among = unknown.any(|at| among.contains(&Some(at)) && !is_known(at));
-        // So is what is headed as one, whatever stands below.
-        let is_headed = |column: &ColumnGuess| {
-            let is_part = name_place(&column.words).is_some_and(|place| place != BARE_PLACE);
-            is_part && column.profile.count > 0 && !column.profile.are_titles()
-        };
-        let lacks_one = is_among || self.places(is_headed).into_iter().any(|at| !is_known(at));
+        let lacks_one =
+            unknown.any(|at| among.contains(&Some(at)) && !known.clone().any(|it| it == at));
         // One that holds another is no part: its values do, or it may be a whole name with its last beside it.
         let holds = |one, other| one != other && column(one).profile.holds(&column(other).profile);
-        let holds_another = |one| parts.iter().any(|other| holds(one, other));
+        let is_part = |part| {
+            let holds_another = parts.iter().any(|other| holds(part, other));
+            let ColumnGuess {
+                target, profile, ..
+            } = column(part);
+            target.is_none() && profile.may_be_words() && !holds_another
+        };
         let may_be_whole = |first: &(usize, usize)| {
             first.0 == BARE_PLACE && column(first).profile.several_words >= 0.5 && parts.len() > 2
         };
         let first = parts.first();
         first.is_some_and(|first| begins(first) && !may_be_whole(first))
             && (is_one_each && are_several && !lacks_one)
-            && parts
-                .iter()
-                .all(|part| column(part).target.is_none() && !holds_another(part))
+            && parts.iter().all(is_part)
     }
 
     /// Whether the column that is taken for the full name is but a part of it. `is_unclear`: a column without a header may be another.
@@ -78,13 +76,9 @@ impl Proposal {
         let ColumnGuess { profile, words, .. } = &self.columns[whole];
         let is_bare = name_place(words).is_some();
         let is_last = |(place, at): &(usize, usize)| {
-            let ColumnGuess {
-                profile: last,
-                words,
-                ..
-            } = &self.columns[*at];
-            let is_filled = *place == LAST_PLACE && last.is_filled;
-            is_filled && !profile.holds(last) && !words.whole.has_one_of(&WORDS.nicknames)
+            let (last, whole) = (&self.columns[*at].profile, &self.columns[*at].words.whole);
+            let is_filled = *place == LAST_PLACE && last.is_filled && last.may_be_words();
+            is_filled && !profile.holds(last) && !whole.has_one_of(&WORDS.nicknames)
         };
         if profile.is_unread() {
             return false;
@@ -107,9 +101,10 @@ impl Proposal {
             if whole == Some(at) {
                 return Some((place.unwrap_or(BARE_PLACE), at));
             }
-            let may_be = profile.is_filled || place != Some(BARE_PLACE);
-            let is_name = profile.words >= 0.5 || (profile.count == 0 && may_be);
-            Some((place.filter(|_| is_name && !profile.are_titles())?, at))
+            // What is headed as a part is one, whatever stands below.
+            let is_bare = place == Some(BARE_PLACE);
+            let may_be = !is_bare || profile.is_filled && profile.may_be_words();
+            Some((place.filter(|_| may_be && !profile.are_titles())?, at))
         });
         let mut places: Vec<(usize, usize)> = places.collect();
         if places.iter().any(|(place, _)| *place == FIRST_PLACE) {

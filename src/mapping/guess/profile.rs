@@ -193,6 +193,10 @@ impl Profile {
         self.count >= 3 && self.distinct.len() == 1
     }
 
+    pub fn may_be_words(&self) -> bool {
+        self.words >= 0.5 || self.count == 0
+    }
+
     /// Titles before a name, and no part of one.
     pub fn are_titles(&self) -> bool {
         let is_title = |word: &String| WORDS.titles.contains(without_article(word));

@@ -241,7 +241,8 @@ impl Proposal {
             let HeaderWords { first, whole, .. } = &column.words;
             let place = match first {
                 Some((first, number)) if first.say(&goal.names) => number.unwrap_or(2),
-                _ if column.words.is_preferred && whole.say(&goal.names) => 0,
+                _ if !column.words.is_preferred || column.column.is_hidden => return None,
+                _ if whole.say(&goal.names) => 0,
                 _ => return None,
             };
             let profile = &column.profile;

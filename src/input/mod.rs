@@ -11,6 +11,11 @@ mod text;
 mod workbook;
 mod xlsx;
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
 use self::encoding::utf16_by_its_zeros;
 use self::file::HEAD_BYTES;
 use self::package::{Package, damaged};
@@ -56,73 +61,37 @@ const CONTAINER: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 /// Its directory is looked for so far.
 const MAX_CONTAINER_BYTES: u64 = 64 << 20;
 
-/// What is no CSV and no XLSX.
-#[derive(Clone, Copy)]
-enum Foreign {
-    /// In a format that spreadsheet programs can save as XLSX.
-    Sheet(&'static str),
-    /// An archive, in which a sheet may be.
-    Packed(&'static str),
-    Else(&'static str),
+/// What is no CSV and no XLSX: what can be done about it, and what it is.
+type Foreign = (Way, &'static str);
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Way {
+    /// Spreadsheet programs can save it as XLSX.
+    Save,
+    /// A sheet may be in it.
+    Unpack,
+    #[default]
+    None,
 }
-use Foreign::{Else, Packed, Sheet};
 
-const PAGE: Foreign = Sheet("a web page (HTML) under another name");
-const EXCEL_2003: Foreign = Sheet("an XML sheet of Excel 2003");
-const FLAT_ODS: Foreign = Sheet("a flat OpenDocument sheet (FODS)");
-const NUMBERS: Foreign = Sheet("an Apple Numbers document");
-const WORD: Foreign = Else("a Word document");
-const SLIDES: Foreign = Else("a PowerPoint presentation");
-const PICTURE: Foreign = Else("a picture");
-const PACKED: Foreign = Packed("a packed archive");
-const JSON: Foreign = Else("JSON");
+/// Its signs: what each list is for stands in the file.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Signs {
+    name: String,
+    way: Way,
+    parts: Vec<String>,
+    streams: Vec<String>,
+    bytes: Vec<String>,
+    texts: Vec<String>,
+    markup: Vec<String>,
+}
 
-/// By how the names of a ZIP archive's parts begin, in lower case.
-const PARTS: [(&str, Foreign); 5] = [
-    ("content.xml", Sheet("an OpenDocument file (ODS, ODT)")),
-    ("word/", WORD),
-    ("ppt/", SLIDES),
-    ("index/", NUMBERS),
-    ("index.zip", NUMBERS),
-];
-/// By the streams in the container of XLS, which holds other things too.
-const STREAMS: [(&str, Foreign); 4] = [
-    ("Workbook\0", Sheet("an Excel 97-2003 workbook (XLS)")),
-    ("Book\0", Sheet("an Excel 5.0 or 95 workbook (XLS)")),
-    ("WordDocument", WORD),
-    ("PowerPoint Document", SLIDES),
-];
-const BYTES: [(&[u8], Foreign); 10] = [
-    (b"%PDF-", Else("a PDF document")),
-    (b"{\\rtf", Else("an RTF document")),
-    (b"\x89PNG", PICTURE),
-    (b"\xff\xd8\xff", PICTURE),
-    (b"GIF8", PICTURE),
-    (b"\x1f\x8b", PACKED),
-    (b"7z\xbc\xaf", PACKED),
-    (b"Rar!", PACKED),
-    (b"SQLite format 3\0", Else("an SQLite database")),
-    // Not shorter: `ID;Phone` are headers.
-    (b"ID;PWXL;", Sheet("a SYLK sheet")),
-];
-/// By how a text begins, in lower case and without white space.
-const TEXTS: [(&str, Foreign); 3] = [
-    ("mime-version:", Sheet("a web archive (MHT)")),
-    ("{\"", JSON),
-    ("[{", JSON),
-];
-/// By what a text that begins with `<` holds; many systems export such under the name .xls.
-const MARKUP: [(&str, Foreign); 9] = [
-    ("microsoft-com:office:spreadsheet", EXCEL_2003),
-    ("opendocument.spreadsheet", FLAT_ODS),
-    ("<html", PAGE),
-    ("<!doctypehtml", PAGE),
-    ("<table", PAGE),
-    ("<meta", PAGE),
-    ("<body", PAGE),
-    ("<div", PAGE),
-    ("<?xml", Else("an XML document")),
-];
+static FOREIGN: LazyLock<BTreeMap<String, Vec<Signs>>> = LazyLock::new(|| {
+    toml::from_str(include_str!("foreign.toml"))
+        .expect("foreign.toml belongs to the program and a test reads it")
+});
 
 /// The package of an XLSX or XLSM, between which macros make no difference here; `None` of a text file.
 fn package_of(input: &Input, head: &[u8]) -> Result<Option<Package>, Error> {
@@ -145,28 +114,29 @@ fn package_of(input: &Input, head: &[u8]) -> Result<Option<Package>, Error> {
     foreign.map_or(Ok(None), |foreign| Err(refused(foreign, input)))
 }
 
-fn refused(foreign: Foreign, input: &Input) -> Error {
+fn refused((way, really): Foreign, input: &Input) -> Error {
     let name = input.name();
-    match foreign {
-        Sheet(really) => Error::of("format_not_read", &[&name, &really, &input.typed()]),
-        Packed(really) => Error::of("not_a_sheet.packed", &[&name, &really]),
-        Else(really) => Error::of("not_a_sheet", &[&name, &really]),
+    match way {
+        Way::Save => Error::of("format_not_read", &[&name, &really, &input.typed()]),
+        Way::Unpack => Error::of("not_a_sheet.packed", &[&name, &really]),
+        Way::None => Error::of("not_a_sheet", &[&name, &really]),
     }
 }
 
-fn known<N: Copy>(table: &[(N, Foreign)], is_there: impl Fn(N) -> bool) -> Option<Foreign> {
-    let mut table = table.iter();
-    table.find(|(sign, _)| is_there(*sign)).map(|known| known.1)
+fn known(signs: fn(&Signs) -> &[String], is_there: impl Fn(&str) -> bool) -> Option<Foreign> {
+    let mut all = FOREIGN.values().flatten();
+    let known = all.find(|it| signs(it).iter().any(|sign| is_there(sign)))?;
+    Some((known.way, &known.name))
 }
 
 /// What a ZIP archive is that is no workbook. The parts of an XLSX may be named freely below its folder; its relationships tell.
 fn of_package(package: &Package) -> Option<Foreign> {
     let begins = |start: &str| package.parts().any(|part| part.starts_with(start));
     if begins("xl/workbook.bin") {
-        return Some(Sheet("a binary Excel workbook (XLSB)"));
+        return Some((Way::Save, "a binary Excel workbook (XLSB)"));
     }
-    let archive = Packed("a ZIP archive");
-    let foreign = || known(&PARTS, begins).unwrap_or(archive);
+    let archive = (Way::Unpack, "a ZIP archive");
+    let foreign = || known(|it| &it.parts, begins).unwrap_or(archive);
     (!begins("xl/")).then(foreign)
 }
 
@@ -180,23 +150,29 @@ fn of_container(input: &Input) -> Result<Foreign, Error> {
     if holds("EncryptedPackage") {
         return Err(Error::of("password_protected", &[&input.name()]));
     }
-    known(&STREAMS, holds).ok_or_else(|| damaged(&input.name(), "it holds no workbook"))
+    known(|it| &it.streams, holds).ok_or_else(|| damaged(&input.name(), "it holds no workbook"))
 }
 
 /// What bytes that are no ZIP archive are, when they are no CSV either.
 fn of_bytes(head: &[u8]) -> Option<Foreign> {
     if let [9, 0 | 2 | 4 | 8, 4 | 6 | 8, 0, ..] = head {
-        return Some(Sheet("a workbook of the first versions of Excel (XLS)"));
+        let really = "a workbook of the first versions of Excel (XLS)";
+        return Some((Way::Save, really));
     }
     // Without NULs and the mark, UTF-16 reads like ASCII here.
     let mut text = head.to_ascii_lowercase();
     text.retain(u8::is_ascii_graphic);
     let text = String::from_utf8_lossy(&text);
     let is_markup = text.starts_with('<');
-    known(&BYTES, |sign| head.starts_with(sign))
-        .or_else(|| known(&TEXTS, |start| text.starts_with(start)))
-        .or_else(|| known(&MARKUP, |word| is_markup && text.contains(word)))
-        .or_else(|| is_binary(head).then_some(Else("binary data of an unknown kind")))
+    let begins = |sign: &str| {
+        let mut bytes = head.iter().map(|&byte| char::from(byte));
+        sign.chars().all(|c| bytes.next() == Some(c))
+    };
+    let binary = (Way::None, "binary data of an unknown kind");
+    known(|it| &it.bytes, begins)
+        .or_else(|| known(|it| &it.texts, |start| text.starts_with(start)))
+        .or_else(|| known(|it| &it.markup, |word| is_markup && text.contains(word)))
+        .or_else(|| is_binary(head).then_some(binary))
 }
 
 /// Whether there are more control characters than in text: noise has some ten in a hundred. The high halves of Arabic letters in

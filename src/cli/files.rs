@@ -211,16 +211,29 @@ pub fn is_untouched(path: &Path) -> Option<bool> {
 
 /// When a workbook of ours was begun, as it says itself: its file's own time, until somebody saves it.
 fn named_time(book: &File) -> Option<SystemTime> {
-    let mut properties = String::new();
-    let mut book = zip::ZipArchive::new(book).ok()?;
-    let part = book.by_name("docProps/core.xml").ok()?;
-    part.take(1 << 16).read_to_string(&mut properties).ok()?;
-    let (_, named) = properties.split_once(&format!("<dc:creator>{AUTHOR}<"))?;
-    let (_, begun) = named.split_once("W3CDTF\">")?;
+    let properties = properties(book)?;
+    let (_, begun) = properties.split_once("W3CDTF\">")?;
     let begun: jiff::Timestamp = begun.split_once('<')?.0.parse().ok()?;
     // Some file systems count in steps of two seconds.
     let second = u64::try_from(begun.as_second()).ok()? & !1;
     Some(UNIX_EPOCH + Duration::from_secs(second))
+}
+
+/// The mark of a workbook of ours that has one.
+pub fn mark_of(book: &Path) -> Option<String> {
+    let properties = properties(&File::open(book).ok()?)?;
+    let (_, mark) = properties.split_once("<cp:keywords>")?;
+    Some(mark.split_once('<')?.0.to_owned())
+}
+
+/// What a workbook of ours says of itself.
+fn properties(book: &File) -> Option<String> {
+    let mut properties = String::new();
+    let mut book = zip::ZipArchive::new(book).ok()?;
+    let part = book.by_name("docProps/core.xml").ok()?;
+    part.take(1 << 16).read_to_string(&mut properties).ok()?;
+    let is_ours = properties.contains(&format!("<dc:creator>{AUTHOR}<"));
+    is_ours.then_some(properties)
 }
 
 /// Unlike a workbook that is somebody's own, or in which somebody corrects something.

@@ -7,7 +7,7 @@ use super::memory::Lock;
 use super::open::Ledger;
 use super::place;
 use super::reader::Reader;
-use super::sql::{Event, InvitationId, Json};
+use super::sql::{Event, InvitationId, Json, keyed_hash};
 use super::status::CHANGED;
 use crate::error::Result;
 use crate::model::{
@@ -60,6 +60,25 @@ impl Reader {
             }
             Ok(())
         })
+    }
+
+    /// What a run's results are marked with: no other ledger has made them, nor this one before it lost its memory.
+    pub fn mark(&self, run: RunId) -> Result<Option<String>> {
+        let begun: Option<i64> = self
+            .db
+            .value("SELECT started_ms FROM runs WHERE id = ?1", [run])?;
+        Ok(begun.map(|ms| {
+            let run_and_time = [&run.0.to_le_bytes()[..], &ms.to_le_bytes()];
+            let hash = u64::from_le_bytes(keyed_hash(&self.salt, b"results", &run_and_time));
+            format!("{run}-{hash:016x}")
+        }))
+    }
+
+    /// Whether results that are marked so are of a run that is here.
+    pub fn has_made(&self, mark: &str) -> Result<bool> {
+        let run = mark.split_once('-').and_then(|(run, _)| run.parse().ok());
+        let known = run.map_or(Ok(None), |run| self.mark(RunId(run)))?;
+        Ok(known.as_deref() == Some(mark))
     }
 
     /// `None` when the sheet has no such row.

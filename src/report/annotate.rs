@@ -73,7 +73,7 @@ impl Annotator {
         let names: Vec<String> = std::iter::once(problems).chain(names).collect();
         let is_taken = shape.name.eq_ignore_ascii_case(OVERVIEW_SHEET);
         let name = if is_taken { "Rows" } else { &shape.name };
-        let mut book = Book::begin(workbook, name, shape.right_to_left)?;
+        let mut book = Book::begin(workbook, name, shape.right_to_left, "")?;
         for title in &shape.layout.titles {
             let row = title.number.0.saturating_sub(1);
             for (to, place) in shape.given_back(title.cells.len()) {

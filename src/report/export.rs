@@ -41,6 +41,8 @@ pub struct Export<'a> {
     pub without_tokens: bool,
     /// What a workbook is in; CSV and JSON are for programs.
     pub language: Language,
+    /// By which a workbook is known again.
+    pub mark: &'a str,
 }
 
 /// Gives what takes them all rows, one by one and in order.
@@ -109,7 +111,7 @@ impl Export<'_> {
     fn xlsx(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
         let (columns, language) = (self.columns, self.language);
         let right_to_left = Language::of(columns) == Language::Arabic;
-        let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, right_to_left)?;
+        let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, right_to_left, self.mark)?;
         let names = [columns, &RESULT_COLUMNS.map(str::to_owned)].concat();
         // Where a result column is wide enough for what stands in it rather than for its header.
         let width = |at: usize| match *RESULT_COLUMNS.get(at.checked_sub(columns.len())?)? {

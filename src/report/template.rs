@@ -195,7 +195,7 @@ pub fn write_template(spec: &TemplateSpec<'_>, out: impl Write) -> Result<(), Er
     let name: String = spec.form.name.trim().chars().take(31).collect();
     let is_taken = name.eq_ignore_ascii_case(LISTS);
     let name = if is_taken { "" } else { &name };
-    let mut book = Book::begin(Workbook::new(), name, right_to_left)?;
+    let mut book = Book::begin(Workbook::new(), name, right_to_left, "")?;
     let sheet = book.sheet()?;
     // Rows are written one after another, and not kept.
     let mut tallest = 0.0;

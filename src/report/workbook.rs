@@ -73,10 +73,16 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Begins the sheet of customers behind those that `workbook` has. A name that Excel refuses becomes `Rows`. Rows are written one
+    /// Begins the sheet of customers behind those that `workbook` has. `mark`: what results are known by. A name that Excel refuses becomes `Rows`. Rows are written one
     /// after another and not kept in memory.
-    pub(super) fn begin(mut workbook: Workbook, name: &str, right_to_left: bool) -> Result<Book> {
-        workbook.set_properties(&DocProperties::new().set_author(AUTHOR));
+    pub(super) fn begin(
+        mut workbook: Workbook,
+        name: &str,
+        right_to_left: bool,
+        mark: &str,
+    ) -> Result<Book> {
+        let properties = DocProperties::new().set_author(AUTHOR);
+        workbook.set_properties(&properties.set_keywords(mark));
         let sheet = workbook.add_worksheet_with_constant_memory()?;
         if sheet.set_name(printable(name)).is_err() {
             sheet.set_name("Rows")?;

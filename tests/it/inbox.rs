@@ -604,6 +604,25 @@ fn a_ledger_that_another_program_holds_is_no_other_sweep_at_work() {
 }
 
 #[test]
+fn results_that_the_ledger_knows_nothing_of_are_kept_and_nobody_is_invited_again() {
+    let world = World::with_server();
+    world.file("inbox/a.csv", sheet(&some(0, 2)));
+    sweep(&world).expect(0);
+    let made = files(&world);
+    let results = "a.results.xlsx";
+    world.ran("inbox inbox --settled 0s --sandbox", 0);
+    let lost = |code| world.ran("inbox inbox --settled 0s --ledger lost.db", code);
+    lost(5).complains_of("/inbox/a.results.xlsx tells");
+    assert!(files(&world)[results] == made[results]);
+    assert_eq!(world.accepted().len(), 2);
+    // As a person may want it.
+    std::fs::remove_file(world.path("inbox").join(results)).expect("results");
+    lost(0);
+    assert_eq!(world.accepted().len(), 4);
+    assert_eq!(statuses(&world, results), ["created"; 2]);
+}
+
+#[test]
 fn a_sheet_that_is_gone_or_replaced_takes_neither_what_is_due_nor_results_with_it() {
     let world = World::with_server();
     let put = |from, n| world.file("inbox/loans.csv", sheet(&some(from, n)));

@@ -2,6 +2,7 @@
 //! put beside it; the sheet itself is never touched. What was dealt with is remembered in the ledger.
 
 use std::cell::RefCell;
+use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::check::{forms, input, mark, user_public_key};
 use super::ledger::{self, Opened};
-use super::results::{RESULTS, Results};
+use super::results::{RESULTS, Results, is_of_another};
 use super::run::{open_ledger, send_file};
 use super::sheets::{ERROR, Found, MARKED, sheets};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
@@ -158,6 +159,8 @@ impl<'a> Sweep<'a> {
         }
         let now = self.sheets()?;
         new.retain(|found| now.contains(found));
+        new.iter()
+            .try_for_each(|found| self.refuse_forgotten(found))?;
         new.sort_by(|a, b| (a.file.modified_ms, &a.name).cmp(&(b.file.modified_ms, &b.name)));
         Ok(new)
     }
@@ -201,6 +204,26 @@ impl<'a> Sweep<'a> {
 
     fn settings_of(&self, found: &Found) -> Result<Settings> {
         Settings::find(self.global, Some(&found.path))
+    }
+
+    /// Nothing is sent where results lie that this ledger has not made: it has lost its memory, or another has sent the sheet. A team's register
+    /// knows who was invited.
+    fn refuse_forgotten(&self, found: &Found) -> Result<()> {
+        let Ok(settings) = self.settings_of(found) else {
+            return Ok(());
+        };
+        let ledger = settings.ledger(self.send.sandbox)?;
+        if self.send.sandbox || settings.team(None)?.is_some() {
+            return Ok(());
+        }
+        let reader = Reader::open(&ledger)?;
+        for book in found.beside(RESULTS, "xlsx") {
+            if is_of_another(&book, reader.as_ref())? {
+                let fills: [&dyn Display; 2] = [&book.display(), &ledger.display()];
+                return Err(Error::of("inbox_forgotten", &fills));
+            }
+        }
+        Ok(())
     }
 
     fn has_swept(&self, found: &Found) -> Result<bool> {
@@ -323,7 +346,7 @@ impl<'a> Sweep<'a> {
             let [usual, place] = [usual, &place].map(|path| path.to_string_lossy());
             let (usual, place) = (printable(&usual), printable(&place));
             self.global.output.say(&format!(
-                "{usual} is open in another program, or somebody's own; the results are in {place}."
+                "{usual} is open in another program, another ledger's, or somebody's own; the results are in {place}."
             ));
         }
         let mut books = found.beside(MARKED, "xlsx");

@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexSet;
 use serde_json::{Value, json};
 
-use super::ledger::Opened;
+use super::ledger::{Opened, is_rehearsal};
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs};
 use crate::cli::files::{
-    Readers, is_untouched, may_be_replaced, refuse_ending, write_file, write_first,
+    Readers, is_untouched, mark_of, may_be_replaced, refuse_ending, write_file, write_first,
 };
 use crate::cli::settings::Settings;
 use crate::clock;
 use crate::error::{Ended, Error, Result};
+use crate::ledger::Reader;
 use crate::model::{Cell, RowNumber, RunId, Status};
 use crate::report::{Export, Format, PEOPLE, ReportData, is_added, write_html};
 
@@ -102,7 +103,13 @@ fn write_results(
         places.push(join(&mut columns, opened.reader.columns(*run)?));
     }
     let columns: Vec<String> = columns.into_iter().map(|(name, _)| name).collect();
+    let mark = match runs.first() {
+        _ if is_rehearsal(&opened.reader) => Some(REHEARSED.to_owned()),
+        Some((run, _)) => opened.reader.mark(*run)?,
+        None => None,
+    };
     let export = Export {
+        mark: mark.as_deref().unwrap_or_default(),
         columns: &columns,
         link: opened.settings.config.result.link.as_ref(),
         without_tokens: args.without_tokens,
@@ -154,10 +161,22 @@ fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<Option<u
 
 /// What their file is called by, behind the sheet's name.
 pub const RESULTS: &str = "results";
+/// What results are marked with that nobody was invited for.
+const REHEARSED: &str = "rehearsal";
+
+/// Whether a workbook holds results of another ledger, or of what this one has lost: the only links, perhaps, that there are.
+pub fn is_of_another(book: &Path, reader: Option<&Reader>) -> Result<bool> {
+    match (mark_of(book), reader) {
+        (None, _) => Ok(false),
+        (Some(mark), _) if mark == REHEARSED => Ok(false),
+        (Some(mark), Some(reader)) => reader.has_made(&mark).map(|is_ours| !is_ours),
+        (Some(_), None) => Ok(true),
+    }
+}
 
 /// The results of a file that is run, as a workbook for the people of its sheet, written beside it more than once.
 pub struct Results {
-    /// In one folder; the first that nobody has open or made his own is taken, and from then on before others.
+    /// In one folder; the first that nobody has open or made his own, no other ledger's either, is taken, and from then on before others.
     pub places: Vec<PathBuf>,
     pub lang: LangArg,
 }
@@ -170,7 +189,8 @@ impl Results {
         let earlier = opened.reader.replaced(run)?;
         if let (Some(earlier), Some((stem, ending))) = (earlier, name.rsplit_once(RESULTS)) {
             let kept = place.with_file_name(format!("{stem}run-{earlier}.{RESULTS}{ending}"));
-            if may_be_replaced(place) && may_be_replaced(&kept) {
+            let is_ours = !is_of_another(place, Some(&opened.reader))?;
+            if is_ours && may_be_replaced(place) && may_be_replaced(&kept) {
                 // There may be none.
                 let _ = std::fs::rename(place, kept);
             }
@@ -183,12 +203,15 @@ impl Results {
             lang: self.lang,
             ..ExportArgs::default()
         };
-        let places = self.places.iter().filter(|place| may_be_replaced(place));
-        let places: Vec<PathBuf> = places.cloned().collect();
+        let mut places = self.places.clone();
+        places.retain(|place| {
+            may_be_replaced(place) && !is_of_another(place, Some(&opened.reader)).unwrap_or(true)
+        });
         let (runs, format) = ([(run, None)], Format::Xlsx);
         let (place, _) = write_first(&places, Readers::Folder, |file| {
             write_results(&args, opened, &runs, format, BufWriter::new(file))
         })?;
+        self.places.retain(|other| *other != place);
         self.places.insert(0, place.clone());
         Ok(place)
     }

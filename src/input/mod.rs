@@ -37,7 +37,7 @@ impl Source {
 
     /// The same; but JSON Lines are read as well.
     pub fn open_or_lines(input: &Input, options: &Options) -> Result<Source, Error> {
-        if !text::is_json_lines(&input.head(HEAD_BYTES)?) {
+        if !Source::is_lines(input)? {
             return Source::open(input, options);
         }
         let options = Options {
@@ -45,6 +45,11 @@ impl Source {
             ..options.clone()
         };
         source::with_header(text::open_json_lines(input)?, &input.name(), &options)
+    }
+
+    /// Whether it holds JSON lines, as a log does that may grow while it is read.
+    pub fn is_lines(input: &Input) -> Result<bool, Error> {
+        Ok(text::is_json_lines(&input.head(HEAD_BYTES)?))
     }
 
     /// The names of the sheets that could be meant, in the order of their tabs; none of a text file.

@@ -29,6 +29,23 @@ fn reminded(world: &World) -> Vec<String> {
 }
 
 #[test]
+fn a_log_that_grows_while_it_is_read_is_followed() {
+    let world = World::with_created(1);
+    let line = |n| format!("{{\"phone\":\"+2010{n:08}\",\"status\":\"opened\"}}\n");
+    let log = world.file("log.jsonl", (0..20_000).map(line).collect::<String>());
+    let mut log = std::fs::File::options()
+        .append(true)
+        .open(log)
+        .expect("a log");
+    let mut follow = world.line("follow log.jsonl").start();
+    while follow.is_running() {
+        std::io::Write::write_all(&mut log, line(1).as_bytes()).expect("a line");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    follow.wait().expect(0);
+}
+
+#[test]
 fn the_loop_from_the_invitation_to_the_reminder_list() {
     // The server and the customers' sheet have a world each, so that the portal's file has a place before the server starts.
     let portal = World::new();

@@ -50,7 +50,9 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     while let Some(row) = source.next_row()? {
         told.see(&portal, &row);
     }
-    input.refuse_changed()?;
+    if !Source::is_lines(&input)? {
+        input.refuse_changed()?;
+    }
     let mut created = 0;
     ledger.created_bodies(|id, body, invited| {
         created += 1;

@@ -25,6 +25,13 @@ pub struct InboxFile {
     pub modified_ms: i64,
 }
 
+/// A run's file, as it was named on the command line; and how it was named and read, in whatever form their reader understands.
+#[derive(Debug)]
+pub struct Named {
+    pub source: String,
+    pub typed: String,
+}
+
 #[derive(Debug)]
 pub struct Import<'l> {
     ledger: &'l Ledger,
@@ -237,19 +244,19 @@ fn body_hash(salt: &Salt, body: &str) -> [u8; 8] {
 
 impl Ledger {
     /// Begins a run over a sheet that is imported already.
-    pub fn begin_run_on(&mut self, sheet: i64, source: &str, started: &Moment) -> Result<RunId> {
+    pub fn begin_run_on(&mut self, sheet: i64, named: &Named, started: &Moment) -> Result<RunId> {
         self.write(|ledger| {
-            let run = ledger.begin_run(sheet, source, started)?;
+            let run = ledger.begin_run(sheet, named, started)?;
             ledger.hold_if_lost(run, started)?;
             Ok(run)
         })
     }
 
-    /// Begins a run with the import of a sheet: `source` as named on the command line, `columns` as it calls them itself, `told_by` as
+    /// Begins a run with the import of a sheet: `columns` as it calls them itself, `told_by` as
     /// of [`Reader::tell_apart_by`], `fill` gives all its rows.
     pub fn import(
         &mut self,
-        source: &str,
+        named: &Named,
         identity: &SheetIdentity,
         columns: &[String],
         told_by: &str,
@@ -265,9 +272,12 @@ impl Ledger {
         let imported = self.write(|ledger| {
             let db = &ledger.db;
             ledger.tell_apart_by(told_by)?;
-            db.run(SHEET, (source, identity, told_by, headers, started.at))?;
+            db.run(
+                SHEET,
+                (&named.source, identity, told_by, headers, started.at),
+            )?;
             let sheet = db.conn.last_insert_rowid();
-            let run = ledger.begin_run(sheet, source, started)?;
+            let run = ledger.begin_run(sheet, named, started)?;
             let last = db.value("SELECT coalesce(max(id), 0) FROM contents", ())?;
             let last = last.unwrap_or(0);
             if last == 0 {
@@ -311,17 +321,13 @@ impl Ledger {
         self.db.run(BY_THE_OTHER, [sheet])
     }
 
-    fn begin_run(&self, sheet: i64, source: &str, started: &Moment) -> Result<RunId> {
-        const BEGIN: &str =
-            "INSERT INTO runs (sheet_id, source, started_ms, changed) VALUES (?1, ?2, ?3, 0)";
-        self.db.run(BEGIN, (sheet, source, started.at))?;
+    fn begin_run(&self, sheet: i64, named: &Named, started: &Moment) -> Result<RunId> {
+        const BEGIN: &str = "
+            INSERT INTO runs (sheet_id, source, typed, started_ms, changed) VALUES (?1, ?2, ?3, ?4, 0)";
+        let values = (sheet, &named.source, &named.typed, started.at);
+        self.db.run(BEGIN, values)?;
         let run = RunId(self.db.conn.last_insert_rowid());
         self.belong_to(run).map(|()| run)
-    }
-
-    /// Keeps how a run's file was named and read, in whatever form its reader understands.
-    pub fn note_typed(&mut self, run: RunId, typed: &str) -> Result<()> {
-        self.set("UPDATE runs SET typed = ?2 WHERE id = ?1", (run, typed))
     }
 
     /// At the end of an import, which may be of a time that was lost.

@@ -18,7 +18,7 @@ mod status;
 mod writer;
 
 pub use attempts::Closing;
-pub use import::{Asked, InboxFile, MetAbove, SheetIdentity};
+pub use import::{Asked, InboxFile, MetAbove, Named, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{

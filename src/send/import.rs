@@ -16,7 +16,7 @@ use super::stop::StopSignal;
 use crate::error::Error;
 use crate::failpoint;
 use crate::input::{Input, Options, Source};
-use crate::ledger::{Ledger, Planned, SheetIdentity};
+use crate::ledger::{Ledger, Named, Planned, SheetIdentity};
 use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{
     Aside, ContractTypeId, Judged, Moment, Note, Plan, Problem, Row, RowNumber, RunId, Status,
@@ -239,23 +239,23 @@ impl Seen {
     }
 }
 
-/// Begins a run with this sheet; `source` as named on the command line. One that the ledger knows (the same bytes, read the same way,
+/// Begins a run with this sheet. One that the ledger knows (the same bytes, read the same way,
 /// under the same mapping) is not imported again: its rows are there. Where it is told to stop before all rows are in the ledger, there
 /// is no trace of it.
 pub fn import(
     ledger: &mut Ledger,
     sheet: &mut Sheet,
     identity: &SheetIdentity,
-    source: &str,
+    named: &Named,
     started: &Moment,
     stop: &StopSignal,
 ) -> Result<RunId, Error> {
     if let Some(known) = ledger.known_sheet(identity)? {
-        return ledger.begin_run_on(known, source, started);
+        return ledger.begin_run_on(known, named, started);
     }
     let columns = sheet.columns();
     let told_by = sheet.mapping.told_by.clone();
-    let run = ledger.import(source, identity, &columns, &told_by, started, |import| {
+    let run = ledger.import(named, identity, &columns, &told_by, started, |import| {
         sheet.walk(stop, |Judged { row, verdict, .. }| match &*verdict {
             Verdict::Valid(invitation) => import.valid(row, invitation),
             Verdict::Duplicate(of) => import.duplicate(row, *of),

@@ -352,6 +352,7 @@ fn what_was_not_let_go_is_as_if_it_had_not_been_said() {
         } else {
             held.on_a_terminal("n");
         }
+        world.line("status").run().hides("run \"\"");
         let status = world.ledger_status();
         assert_eq!(status["stopped"], stopped, "{line}");
         let stands = ["uncertain", "rejected", "created", "pending", "invalid"];

@@ -26,7 +26,7 @@ use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::failpoint;
 use crate::input::Input;
-use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
+use crate::ledger::{Event, Ledger, Named, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -269,15 +269,18 @@ impl<'s> Flow<'s> {
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
         let ledger = &mut begun.ledger;
-        let (source, now) = (args.file.display().to_string(), clock::moment());
-        let run = import(ledger, &mut sheet, &identity, &source, &now, &self.stop)?;
+        // Of a file whose name is no text nothing more is noted.
+        let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
+        let named = Named {
+            source: args.file.display().to_string(),
+            typed: typed.unwrap_or_default(),
+        };
+        let now = clock::moment();
+        let run = import(ledger, &mut sheet, &identity, &named, &now, &self.stop)?;
         begun.run = run;
         if let Some(results) = self.results {
             results.borrow().keep_replaced(&self.opened()?, run)?;
         }
-        // Of a file whose name is no text nothing is noted.
-        let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
-        begun.ledger.note_typed(run, &typed.unwrap_or_default())?;
         for note in sheet.notes_on_rows() {
             self.settings.output.tell_note(&note);
         }

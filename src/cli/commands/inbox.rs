@@ -11,11 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::check::{forms, input, mark, user_public_key};
 use super::ledger::{self, Opened};
-use super::results::{RESULTS, Results, is_of_another};
+use super::results::{Results, is_of_another};
 use super::run::{open_ledger, send_file};
-use super::sheets::{ERROR, Found, MARKED, sheets};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
-use crate::cli::files::{Readers, may_be_replaced, read_text, write_bytes};
+use crate::cli::files::{
+    ERROR, Found, MARKED, RESULTS, Readers, may_be_replaced, read_text, sheets, write_bytes,
+};
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{caught, watch_signals};
@@ -62,6 +63,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
     // What cannot be found out now is told by whoever comes next.
     faults.extend(sweep.left_behind().unwrap_or_default());
+    faults.extend(sweep.left_open().unwrap_or_default());
     if sweep.stop.is_stopping() {
         faults.push(Error::of("interrupted.inbox", &[]));
     }
@@ -149,7 +151,7 @@ impl<'a> Sweep<'a> {
     /// The sheets that are new and complete, oldest first. Everything else is left alone without a word.
     async fn complete_sheets(&self) -> Result<Vec<Found>> {
         let mut new = self.sheets()?;
-        new.retain(|found| !self.has_swept(found).unwrap_or(false));
+        new.retain(|found| found.marker.is_none() && !self.has_swept(found).unwrap_or(false));
         let ledger = |found| self.settings_of(found)?.ledger(self.send.sandbox);
         let ledger = new.first().map(ledger);
         let is_held = matches!(&ledger, Some(Ok(ledger)) if Lock::is_held(ledger));
@@ -188,6 +190,17 @@ impl<'a> Sweep<'a> {
             Error::of("inbox_sheet_gone", &[&source, &rows, &further.resume(run)])
         });
         Ok(told.collect())
+    }
+
+    /// Sheets that wait for a program which has most likely crashed.
+    fn left_open(&self) -> Result<Vec<Error>> {
+        let open = self.sheets()?.into_iter().filter_map(|found| {
+            let marker = found.left_open()?;
+            let fills: [&dyn Display; 2] = [&found.path.display(), &marker.display()];
+            let is_new = !self.has_swept(&found).unwrap_or(true);
+            is_new.then(|| Error::of("inbox_sheet_open", &fills))
+        });
+        Ok(open.collect())
     }
 
     /// Has the metrics of an earlier end told no longer; those of a process that is at work are its own.
@@ -272,11 +285,8 @@ impl<'a> Sweep<'a> {
             places: found.beside(RESULTS, "xlsx"),
             lang: self.args.lang,
         });
-        let run = RunArgs {
-            file: found.path.clone(),
-            send: self.send.clone(),
-            ..RunArgs::default()
-        };
+        let mut run = RunArgs::default();
+        (run.file, run.send) = (found.path.clone(), self.send.clone());
         let mut stops = false;
         let (is_over, mut swept) =
             match Box::pin(send_file(&run, &settings, &results, &self.stop)).await {

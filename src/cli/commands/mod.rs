@@ -12,7 +12,6 @@ mod ledger;
 mod register;
 mod results;
 mod run;
-mod sheets;
 mod target;
 
 use std::io::{self, Write};

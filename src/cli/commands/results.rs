@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::ledger::{Opened, is_rehearsal};
 use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs};
 use crate::cli::files::{
-    Readers, is_untouched, mark_of, may_be_replaced, refuse_ending, write_file, write_first,
+    RESULTS, Readers, is_untouched, mark_of, may_be_replaced, refuse_ending, write_file,
+    write_first,
 };
 use crate::cli::settings::Settings;
 use crate::clock;
@@ -159,8 +160,6 @@ fn join(all: &mut IndexSet<(String, u32)>, columns: Vec<String>) -> Vec<Option<u
     columns.into_iter().map(place).collect()
 }
 
-/// What their file is called by, behind the sheet's name.
-pub const RESULTS: &str = "results";
 /// What results are marked with that nobody was invited for.
 const REHEARSED: &str = "rehearsal";
 

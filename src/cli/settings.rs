@@ -19,7 +19,7 @@ use super::system::{data_folder, own_config, path_variable, variable};
 use super::values::Rate;
 use crate::error::{Error, Result, commands_need};
 use crate::input::Options;
-use crate::ledger::beside;
+use crate::ledger::{Named, beside};
 use crate::mapping::Config;
 use crate::mapping::config::{OnUncertain, SessionKind};
 use crate::model::RunId;
@@ -283,6 +283,14 @@ impl Settings {
             file: absolute(file),
             config: self.config_path.as_deref().map(absolute),
             reading: as_typed(read),
+        }
+    }
+
+    /// What a ledger keeps of it. Of a file whose name is no text it is its source alone.
+    pub fn named_file(&self, file: &Path, read: &ReadArgs) -> Named {
+        Named {
+            source: file.display().to_string(),
+            typed: serde_json::to_string(&self.typed(file, read)).unwrap_or_default(),
         }
     }
 

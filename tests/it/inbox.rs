@@ -119,7 +119,9 @@ fn ten_files_in_three_sweeps_each_get_their_result_and_nobody_is_invited_twice()
     for name in ["in use.csv", ".~lock.in use.csv#"] {
         world.set_time(Path::new("inbox").join(name), UNIX_EPOCH);
     }
-    sweep(&world).expect(4).complains_of("in use.csv is not sent");
+    sweep(&world)
+        .expect(4)
+        .complains_of("in use.csv is not sent");
 
     // Whole now, closed now, renamed, dropped again, corrected, and one more with the name of another.
     let workbook = book("[[\"phoneNumber\", \"contractTypeId\"], [\"+201010000070\", 414]]");

@@ -26,7 +26,7 @@ use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::failpoint;
 use crate::input::Input;
-use crate::ledger::{Event, Ledger, Named, OnLoss, Reader, SheetIdentity, Writer};
+use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
 use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -57,10 +57,8 @@ pub async fn send_file(
     results: &RefCell<Results>,
     above: &Arc<StopSignal>,
 ) -> Ran {
-    let flow = Flow {
-        results: Some(results),
-        ..Flow::new(settings, &args.send, "inbox", Some(above))?
-    };
+    let mut flow = Flow::new(settings, &args.send, "inbox", Some(above))?;
+    flow.results = Some(results);
     let (input, sheet, target) = flow.open(args).await?;
     flow.send_sheet(args, &input, sheet, target).await
 }
@@ -268,14 +266,8 @@ impl<'s> Flow<'s> {
         let ledger = self.ledger(&target, Some(args), on_loss)?;
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
-        let ledger = &mut begun.ledger;
-        // Of a file whose name is no text nothing more is noted.
-        let typed = serde_json::to_string(&self.settings.typed(&args.file, &args.read));
-        let named = Named {
-            source: args.file.display().to_string(),
-            typed: typed.unwrap_or_default(),
-        };
-        let now = clock::moment();
+        let (ledger, now) = (&mut begun.ledger, clock::moment());
+        let named = self.settings.named_file(&args.file, &args.read);
         let run = import(ledger, &mut sheet, &identity, &named, &now, &self.stop)?;
         begun.run = run;
         if let Some(results) = self.results {

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{DATA_FOLDER, GONE, HANGS_AFTER, Promise, Running, World, pick};
+use crate::support::{
+    DATA_FOLDER, GONE, HANGS_AFTER, ON_ITS_OWN_TERMINAL, Promise, Running, World, pick,
+};
 
 const ALL: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
@@ -137,7 +139,7 @@ fn past_a_files_largest_size_a_write_fails_and_is_told() {
 fn a_terminal_that_is_gone_is_a_hang_up() {
     let world = World::serving("--latency 20", 400);
     let run = world.line("run customers.csv --rate unlimited --yes");
-    let run = world.begun(run.on_a_terminal_of_its_own(), 10);
+    let run = world.begun(run.after_shell(ON_ITS_OWN_TERMINAL), 10);
     run.kill();
     let lock = std::fs::File::open(world.beside_ledger(".lock")).unwrap();
     let began = Instant::now();

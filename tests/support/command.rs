@@ -16,6 +16,11 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Longer than any test may take: a command that hangs fails its test, and never the whole suite.
 pub const HANGS_AFTER: Duration = Duration::from_secs(300);
 
+/// What a shell does instead to have the command on a terminal of its own, which goes when the process is killed. Needs `script` of
+/// util-linux; the arguments may hold nothing that a shell would read otherwise.
+pub const ON_ITS_OWN_TERMINAL: &str =
+    "TERM=xterm exec script --quiet --return --command \"$0 $*\" /dev/null";
+
 /// What a shell does first so that whoever read all output has gone, as when a pager has been left.
 pub const GONE: &str = "[ -p gone ] || mkfifo gone; : < gone & exec > gone 2>&1; wait";
 
@@ -40,17 +45,13 @@ fn hear_signals() {
 pub struct Vlens {
     command: Command,
     stdin: Option<Vec<u8>>,
-    typed: Vec<OsString>,
 }
 
 impl Vlens {
     /// The binary, in this folder, with an empty environment.
     pub fn new(folder: &Path) -> Vlens {
-        Vlens::of(Command::new(env!("CARGO_BIN_EXE_vlens-batch")), folder)
-    }
-
-    fn of(mut command: Command, folder: &Path) -> Vlens {
         HEARS.call_once(hear_signals);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vlens-batch"));
         command
             .current_dir(folder)
             .env_clear()
@@ -65,7 +66,6 @@ impl Vlens {
         Vlens {
             command,
             stdin: None,
-            typed: Vec::new(),
         }
     }
 
@@ -74,10 +74,7 @@ impl Vlens {
         I: IntoIterator,
         I::Item: AsRef<OsStr>,
     {
-        for arg in args {
-            self.typed.push(arg.as_ref().to_owned());
-            self.command.arg(arg);
-        }
+        self.command.args(args);
         self
     }
 
@@ -112,46 +109,22 @@ impl Vlens {
     }
 
     /// The same through a shell that first does `preparation`, such as setting limits.
-    pub fn after_shell(self, preparation: &str) -> Vlens {
-        let folder = self.command.get_current_dir().expect("a folder").to_owned();
+    pub fn after_shell(mut self, preparation: &str) -> Vlens {
         let mut shell = Command::new("sh");
         shell
             .arg("-c")
             .arg(format!("{preparation}; exec \"$0\" \"$@\""))
-            .arg(self.command.get_program());
-        Vlens::of(shell, &folder).args(&self.typed).instead_of(self)
-    }
-
-    /// With the environment, the standard input and the words of another.
-    fn instead_of(mut self, other: Vlens) -> Vlens {
-        for (name, value) in other.command.get_envs() {
-            if let Some(value) = value {
-                self.command.env(name, value);
-            }
-        }
-        Vlens {
-            command: self.command,
-            ..other
-        }
-    }
-
-    /// Has it on a terminal of its own, which goes when the returned process is killed. Needs `script` of util-linux; the
-    /// arguments may hold nothing that a shell would read otherwise.
-    pub fn on_a_terminal_of_its_own(self) -> Vlens {
-        let folder = self.command.get_current_dir().expect("a folder").to_owned();
-        let mut line = self.command.get_program().to_owned();
-        for arg in &self.typed {
-            line.push(" ");
-            line.push(arg);
-        }
-        let mut script = Command::new("script");
-        script
-            .args(["--quiet", "--return", "--command"])
-            .arg(line)
-            .arg("/dev/null");
-        Vlens::of(script, &folder)
-            .env("TERM", "xterm")
-            .instead_of(self)
+            .arg(self.command.get_program())
+            .args(self.command.get_args())
+            .current_dir(self.command.get_current_dir().expect("a folder"))
+            .env_clear()
+            .envs(
+                self.command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
+        self.command = shell;
+        self
     }
 
     pub fn run(self) -> Finished {
@@ -189,6 +162,7 @@ impl Vlens {
             Some(_) => Stdio::piped(),
             None => Stdio::null(),
         };
+        let typed = self.command.get_args().map(OsStr::to_owned).collect();
         let mut child = self
             .command
             .stdin(stdin)
@@ -206,7 +180,7 @@ impl Vlens {
             stdout: Output::of(child.stdout.take()),
             stderr: Output::of(child.stderr.take()),
             child,
-            typed: self.typed,
+            typed,
         }
     }
 }

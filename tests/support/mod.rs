@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub use command::{Finished, GONE, HANGS_AFTER, Running, Vlens};
+pub use command::{Finished, GONE, HANGS_AFTER, ON_ITS_OWN_TERMINAL, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
 pub use invariants::{Promise, damage};
 pub use log::{Record, uses_up_the_quota};

@@ -23,7 +23,7 @@ fn calls_noted(world: &World) -> [i64; 2] {
 }
 
 #[test]
-fn a_fresh_folder_with_an_account_is_ready_and_stays_empty() {
+fn a_fresh_folder_with_an_account_is_ready_stays_empty_and_a_clock_that_is_off_is_told() {
     let world = World::with_server();
     let report = world.ran("doctor", 0);
     report.shows("Vlens accepts the credentials");
@@ -32,6 +32,12 @@ fn a_fresh_folder_with_an_account_is_ready_and_stays_empty() {
     for check in "address tenant api_key password login clock contract_types".split(' ') {
         expect_level(&report, check, "ok");
     }
+    let clock = world.file("clock", "7200000");
+    let doctor = world.line("doctor --json");
+    let report = doctor.env("VLENS_BATCH_TEST_CLOCK", clock).ends(0);
+    let finding = expect_level(&report, "clock", "warning");
+    let message = finding["message"].to_string();
+    assert!(message.contains("ahead of"), "{message}");
     assert!(!world.ledger().exists(), "looking makes no ledger");
 }
 
@@ -83,15 +89,19 @@ fn its_requests_are_noted_in_the_ledger_and_a_run_in_progress_is_left_alone() {
 #[test]
 fn what_others_may_read_and_where_a_ledger_is_not_safe_are_warnings() {
     use std::os::unix::fs::PermissionsExt;
+    const LEDGER: &str = "OneDrive - Acme/x.db";
     let world = World::with_server();
-    world.customers("OneDrive/customers.csv", 1);
-    world.sent("OneDrive/customers.csv --ledger OneDrive/vlens-batch.db", 0);
+    world.customers("OneDrive - Acme/customers.csv", 1);
+    let sheet = "'OneDrive - Acme/customers.csv' --log-format json";
+    let warned = world.sent(&format!("{sheet} --ledger '{LEDGER}'"), 0);
+    warned.complains_of("WARN\",\"message\":\"warning: The ledger lies");
+    world.sent(sheet, 0).hides("OneDrive,");
     world.file("the key", "sandbox-api-key\n");
-    for name in ["OneDrive/vlens-batch.db", "the key"] {
+    for name in [LEDGER, "the key"] {
         let open = std::fs::Permissions::from_mode(0o644);
         std::fs::set_permissions(world.path(name), open).unwrap();
     }
-    let doctor = world.line("doctor --json --ledger OneDrive/vlens-batch.db");
+    let doctor = world.line(&format!("doctor --json --ledger '{LEDGER}'"));
     let doctor = doctor.without_env("VLENS_API_KEY");
     let report = doctor.env("VLENS_API_KEY_FILE", "the key").ends(0);
     for check in ["place", "permissions"] {
@@ -100,18 +110,4 @@ fn what_others_may_read_and_where_a_ledger_is_not_safe_are_warnings() {
     let key = expect_level(&report, "api_key", "warning");
     assert_eq!(key["remedy"], "chmod 600 \"the key\"");
     expect_level(&report, "login", "ok");
-}
-
-#[cfg(debug_assertions)]
-#[test]
-fn a_clock_that_is_off_is_told() {
-    let world = World::with_server();
-    let clock = world.file("clock", "7200000");
-    let report = world
-        .line("doctor --json")
-        .env("VLENS_BATCH_TEST_CLOCK", clock)
-        .ends(0);
-    let finding = expect_level(&report, "clock", "warning");
-    let message = finding["message"].to_string();
-    assert!(message.contains("ahead of"), "{message}");
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Customer, World, each, pick, rows, sheet};
 
 const REJECTED: &str = "+201555000400";
+const THROTTLED: &str = "+201555000429";
 /// Accepted, and answered in a way that does not tell.
 const NO_TOKEN: &str = "+201555000703";
 
@@ -25,13 +26,14 @@ fn is_time(value: &Value) -> bool {
 }
 
 #[test]
-fn run_resume_retry_and_status_print_the_same_document() {
-    let world = World::with_phones(["", REJECTED, ""]);
+fn run_resume_retry_and_status_print_the_same_document_and_need_no_file() {
+    // The last one is throttled once, which uses up no attempt.
+    let world = World::with_phones(["", REJECTED, THROTTLED]);
+    world.config("[limits]\nmax_attempts = 1\n");
+    let first = world.sent("customers.csv --limit 2", 4).json();
+    std::fs::remove_file(world.path("customers.csv")).unwrap();
     for (document, stopped) in [
-        (
-            world.sent("customers.csv --limit 2", 4).json(),
-            Some("limit"),
-        ),
+        (first, Some("limit")),
         (world.ran("resume --json", 3).json(), None),
         (world.ran("retry --rejected --json", 3).json(), None),
         (world.ledger_status(), None),
@@ -51,7 +53,15 @@ fn run_resume_retry_and_status_print_the_same_document() {
         let counts = document["counts"].as_object().unwrap().values();
         let sum: u64 = counts.filter_map(Value::as_u64).sum();
         assert_eq!(document["rows"], sum);
+        // It is the same run that goes on, so all are its own.
+        assert_eq!(document["counts"]["already_created"], 0);
     }
+    let document = world.ran("status --row 4 --json", 0).json();
+    let told = pick(&document, ["status", "attempts"]);
+    assert_eq!(told, json!(["created", 2]));
+    let events = each(&document["history"], "event");
+    assert_eq!(events, ["throttled", "created"]);
+    world.ran("status --row 4", 0).hides(THROTTLED);
 }
 
 #[test]
@@ -240,45 +250,7 @@ fn results_have_a_form_that_their_name_does_not_deny() {
 }
 
 #[test]
-fn an_export_is_never_written_over_corrections() {
-    let world = mixed();
-    let export = "export --only rejected --output rejected.xlsx";
-    // As cron does every night.
-    world.ran(export, 0);
-    world.ran(export, 0);
-    let path = world.path("rejected.xlsx");
-    let book = std::fs::read(&path).expect("a book");
-    // Whoever saves it gives it another time.
-    world.file("rejected.xlsx", &book);
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
-    world.set_time("rejected.xlsx", later);
-    let told = world.ran(export, 2);
-    told.complains_of("rejected.xlsx was saved by somebody")
-        .complains_of("--output");
-    world.ran("export --output rejected.csv", 0);
-    world.ran("export --output rejected.csv", 0);
-    // A book that is not ours is for whoever names it.
-    world.file("rejected.xlsx", "a list");
-    world.ran(export, 0);
-}
-
-#[test]
-fn a_rows_history_tells_every_request_that_left_for_it() {
-    let world = World::with_server();
-    // 429 once, then created.
-    let phone = "+201555000429";
-    world.phones("customers.csv", [phone]);
-    world.sent("customers.csv", 0);
-    let document = world.ran("status --row 2 --json", 0).json();
-    let told = pick(&document, ["status", "attempts"]);
-    assert_eq!(told, json!(["created", 2]));
-    let events = each(&document["history"], "event");
-    assert_eq!(events, ["throttled", "created"]);
-    world.ran("status --row 2", 0).hides(phone);
-}
-
-#[test]
-fn names_that_are_no_text_are_told_as_far_as_they_are() {
+fn names_that_are_no_text_are_told_as_far_as_they_are_and_in_no_command() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let world = World::with_server();
@@ -302,4 +274,7 @@ fn names_that_are_no_text_are_told_as_far_as_they_are() {
     assert_eq!(swept["inbox"], "out-\u{fffd}");
     let results = swept["files"][0]["results"].as_str().expect("a path");
     assert!(results.contains("/out-\u{fffd}/a-\u{fffd}-"), "{results}");
+    let file = world.file(name(b"caf\xe9/\xff.csv"), "phone\n1\n");
+    let run = world.line("run --sandbox --contract-type 414").args([file]);
+    run.ends(3).shows("vlens-batch check FILE --");
 }

@@ -103,6 +103,7 @@ fn no_result_takes_the_place_of_what_people_need_as_it_is() {
     // An older result may be replaced, and metrics too.
     for line in [
         "export --output results.csv",
+        "export --only created --output created.xlsx",
         "check customers.csv --annotate marked.xlsx",
         "template 414 --output template.xlsx",
         "run customers.csv --metrics-file vlens.prom",
@@ -110,14 +111,25 @@ fn no_result_takes_the_place_of_what_people_need_as_it_is() {
         world.ran(line, 0);
         world.ran(line, 0);
     }
-    // But no template that somebody has filled in and saved.
-    let path = world.path("template.xlsx");
-    let saved = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
-    world.set_time(&path, saved);
-    let filled = std::fs::read(&path).unwrap();
-    let refused = world.ran("template 414 --output template.xlsx", 2);
-    refused.complains_of("filled in");
-    assert_eq!(std::fs::read(path).unwrap(), filled);
+    // But no book that somebody has filled in or corrected, and saved.
+    let export = "export --only created --output created.xlsx";
+    for (line, told) in [
+        (export, "created.xlsx was saved by somebody"),
+        ("template 414 --output template.xlsx", "filled in"),
+    ] {
+        let (_, name) = line.rsplit_once(' ').expect("a name");
+        let saved = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+        world.set_time(name, saved);
+        let book = std::fs::read(world.path(name)).unwrap();
+        world
+            .ran(line, 2)
+            .complains_of(told)
+            .complains_of("--output");
+        assert_eq!(std::fs::read(world.path(name)).unwrap(), book);
+    }
+    // A book that is not ours is for whoever names it.
+    world.file("created.xlsx", "a list");
+    world.ran(export, 0);
 }
 
 #[test]

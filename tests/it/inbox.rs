@@ -316,15 +316,25 @@ fn names_of_files_command_no_terminal_and_errors_are_told_in_the_sheets_language
 }
 
 #[test]
-fn corrections_in_a_marked_sheet_are_never_lost() {
+fn corrections_in_a_marked_sheet_are_never_lost_and_nobody_else_may_read_them() {
     let world = World::with_server();
     let marked = world.path("inbox/a.marked.xlsx");
     let bad = |phone: &str| sheet(&[Customer::new(1), Customer::new(2).phone(phone)]);
+    let modes = |mode| {
+        for name in ["inbox/a.results.xlsx", "inbox/a.marked.xlsx"] {
+            assert_eq!(world.mode(name), mode, "{name}");
+        }
+    };
     world.file("inbox/a.csv", bad("12"));
     sweep(&world).expect(3);
+    // They are their owner's alone, unless the folder is a group's.
+    modes(0o600);
+    let shared = std::os::unix::fs::PermissionsExt::from_mode(0o2770);
+    std::fs::set_permissions(world.path("inbox"), shared).expect("a shared folder");
     // As it was written, it is written afresh; once somebody has saved it, never.
     world.file("inbox/a.csv", bad("123"));
     sweep(&world).expect(3);
+    modes(0o640);
     assert!(marked.exists() && !world.path("inbox/a.marked-2.xlsx").exists());
     let corrections = book("[[\"phoneNumber\", \"contractTypeId\"], [\"still bad\", 414]]");
     world.file("inbox/a.marked.xlsx", &corrections);
@@ -539,22 +549,6 @@ fn a_sheet_is_sent_for_each_config_under_which_somebody_puts_it_in() {
     deals_with(&sweep(&world).expect(0), &[("again.csv", 0)]);
     assert_eq!(world.accepted().len(), 6);
     deals_with(&sweep(&world).expect(0), &[]);
-}
-
-#[test]
-fn results_are_their_owners_alone_unless_the_folder_is_a_groups() {
-    use std::os::unix::fs::PermissionsExt;
-    let world = World::with_server();
-    world.file("inbox/a.csv", sheet(&some(0, 1)));
-    sweep(&world).expect(0);
-    assert_eq!(world.mode("inbox/a.results.xlsx"), 0o600);
-    let shared = std::fs::Permissions::from_mode(0o2770);
-    std::fs::set_permissions(world.path("inbox"), shared).expect("a shared folder");
-    world.file("inbox/b.csv", sheet(&[Customer::new(1).phone("12")]));
-    sweep(&world).expect(3);
-    for name in ["inbox/b.results.xlsx", "inbox/b.marked.xlsx"] {
-        assert_eq!(world.mode(name), 0o640, "{name}");
-    }
 }
 
 #[test]

@@ -118,13 +118,16 @@ fn every_loss_is_told_before_anything_is_sent_and_what_is_put_back_goes_on() {
 }
 
 #[test]
-fn a_copy_of_the_ledger_alone_is_not_believed_elsewhere() {
-    let world = World::serving("--latency 5", 60);
+fn neither_a_copy_of_the_ledger_alone_nor_a_deleted_lock_invites_anybody_again() {
+    let world = World::serving("--latency 20", 100);
     let run = world.begun(send(&world), 20);
     fs::copy(world.ledger(), world.path("copy.db")).unwrap();
+    fs::remove_file(world.beside_ledger(".lock")).unwrap();
+    send(&world).ends(5);
     run.wait().expect(0);
-    let on_copy = |more: &[&str]| send(&world).args(["--ledger", "copy.db"]).args(more).run();
-    on_copy(&[]).expect(5).fails_with("ledger_memory_lost");
+    let on_copy = send(&world).args(["--ledger", "copy.db"]);
+    on_copy.ends(5).fails_with("ledger_memory_lost");
+    send(&world).ends(0);
     // What ended properly is whole without its lock file.
     fs::remove_file(world.beside_ledger(".lock")).unwrap();
     world.sent("customers.csv", 0);
@@ -249,17 +252,6 @@ fn who_takes_over_stops_the_other() {
     assert!(matches!(second.code(), Some(0 | 3)), "{second}");
     assert_eq!(world.count("created") + world.count("uncertain"), 200);
     assert!(world.count("uncertain") <= 4);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
-fn a_lock_file_that_is_deleted_costs_nobody_a_second_invitation() {
-    let world = World::serving("--latency 20", 100);
-    let first = world.begun(send(&world), 20);
-    fs::remove_file(world.beside_ledger(".lock")).unwrap();
-    send(&world).ends(5);
-    first.wait().expect(0);
-    send(&world).ends(0);
     world.check_invariants(&Promise::default());
 }
 

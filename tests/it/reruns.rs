@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{
-    Customer, Promise, World, customers, each, is_any_repeated, pick, rows, sheet,
-};
+use crate::support::{Customer, Promise, World, each, is_any_repeated, pick, rows, sheet};
 
 const REJECTED: &str = "+201555000400";
 /// Accepted, and answered in a way that does not tell.
@@ -178,12 +176,18 @@ fn two_rows_for_one_recipient_with_other_content_name_each_other() {
 
 #[test]
 fn an_uncertain_row_is_held_until_a_person_decides() {
-    let world = World::with_phones([NO_TOKEN]);
+    let world = World::with_server();
+    let row = world.phones("customers.csv", [NO_TOKEN]).remove(0);
     assert_eq!(requests(&world, RUN), 1);
+    assert_eq!(requests(&world, RUN), 0);
+    // However it has changed; and it goes with its new body.
+    world.file("customers.csv", sheet(&[row.name("New Name")]));
     assert_eq!(requests(&world, RUN), 0);
     world.check_invariants(&Promise::default());
     let resent = format!("{RUN} --resend-uncertain");
     assert_eq!(requests(&world, &resent), 1);
+    let last = world.invitations().pop().expect("a request").fields(414);
+    assert_eq!(last["fullName"], "New Name");
     // With the one that the same run sent before.
     assert_eq!(requests(&world, "retry --uncertain --json"), 2);
     world.ran("status", 3).shows("it is held back");
@@ -194,18 +198,6 @@ fn an_uncertain_row_is_held_until_a_person_decides() {
     check().hides("for a person");
     assert_eq!(requests(&world, RUN), 1);
     world.check_invariants(&Promise::default().resending_was_asked_for());
-}
-
-#[test]
-fn a_changed_row_that_is_uncertain_stays_held_and_goes_with_its_new_body() {
-    let world = World::with_server();
-    let row = world.phones("customers.csv", [NO_TOKEN]).remove(0);
-    world.sent("customers.csv", 3);
-    world.file("customers.csv", sheet(&[row.name("New Name")]));
-    assert_eq!(requests(&world, RUN), 0);
-    world.sent("customers.csv --resend-uncertain", 3);
-    let last = world.invitations().pop().expect("a request").fields(414);
-    assert_eq!(last["fullName"], "New Name");
 }
 
 #[test]
@@ -276,20 +268,6 @@ fn retry_sends_what_it_means_and_no_row_that_merely_waits() {
 }
 
 #[test]
-fn resume_needs_no_file() {
-    let world = World::with_customers(6);
-    let first = world.sent("customers.csv --limit 2", 4).json();
-    std::fs::remove_file(world.path("customers.csv")).unwrap();
-    let resumed = world.ran("resume --rate unlimited --json", 0).json();
-    assert_eq!(resumed["run"], first["run"]);
-    // It is the same run that goes on, so all are its own.
-    let counts = pick(&resumed["counts"], ["created", "already_created"]);
-    assert_eq!(counts, json!([6, 0]));
-    assert_eq!(world.accepted().len(), 6);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
 fn a_failed_row_goes_again_by_run_and_by_retry() {
     // To come back in a second, which uses up its only attempt.
     let world = World::with_phones(["+201555000514"]);
@@ -314,22 +292,6 @@ fn a_customer_who_is_uncertain_in_one_file_is_held_in_another() {
     checked.shows("1 row is uncertain or rejected");
     checked.shows("There is nothing left to send.");
     assert_eq!(world.accepted().len(), 2);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
-fn a_sheet_edited_between_a_kill_and_the_next_run_loses_nobody() {
-    let world = World::with("--latency 0..20");
-    let mut rows = customers(30);
-    world.file("customers.csv", sheet(&rows));
-    world.begun(world.send("customers.csv"), 9).kill();
-    rows.reverse();
-    rows.push(Customer::new(99));
-    rows[0] = rows[0].clone().name("Edited");
-    world.file("customers.csv", sheet(&rows));
-    let finished = world.send("customers.csv").run();
-    assert!(matches!(finished.code(), Some(0 | 3)), "{finished}");
-    assert_eq!(finished.json()["counts"]["pending"], 0);
     world.check_invariants(&Promise::default());
 }
 

@@ -132,16 +132,6 @@ fn who_names_no_tenant_gets_the_one_ledger_there_is_or_a_list() {
 }
 
 #[test]
-fn a_ledger_in_a_synced_folder_is_warned_of_by_run_too() {
-    let world = World::with_server();
-    world.customers("OneDrive - Acme/customers.csv", 1);
-    let sheet = "'OneDrive - Acme/customers.csv' --log-format json";
-    let warned = world.sent(&format!("{sheet} --ledger 'OneDrive - Acme/x.db'"), 0);
-    warned.complains_of("WARN\",\"message\":\"warning: The ledger lies");
-    world.sent(sheet, 0).hides("OneDrive,");
-}
-
-#[test]
 fn what_the_environment_names_wrongly_is_blamed_itself() {
     let world = World::with_customers(1);
     world.file("no-certificate.pem", "nothing here\n");
@@ -303,15 +293,6 @@ fn a_config_with_one_ending_too_many_or_that_cannot_be_looked_at_is_not_passed_o
         std::fs::remove_file(world.path(link)).unwrap();
     }
     assert!(world.server_log().is_empty());
-}
-
-#[test]
-fn a_name_that_is_no_text_is_read_and_named_in_no_command() {
-    let world = World::new();
-    let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"caf\xe9/\xff.csv");
-    let file = world.file(name, "phone\n1\n");
-    let run = world.line("run --sandbox --contract-type 414").args([file]);
-    run.ends(3).shows("vlens-batch check FILE --");
 }
 
 /// To open a pipe is to wait for who writes into it, or reads from it.

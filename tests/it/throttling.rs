@@ -1,13 +1,12 @@
 //! 429 and 503 with `Retry-After`: everybody waits as long as the server asks, and no row pays for it.
 
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 
 use crate::support::{
-    Customer, Finished, Promise, Record, Rude, Running, World, answer_with, customers, polite,
-    sheet, uses_up_the_quota,
+    Customer, Promise, Record, Rude, Running, World, answer_with, customers, sheet,
+    uses_up_the_quota,
 };
 
 const ONCE_SECONDS: &str = "+201555000429";
@@ -54,30 +53,6 @@ fn all_workers_wait_as_long_as_a_429_or_a_503_asks() {
 }
 
 #[test]
-fn a_429_uses_up_no_attempt_and_a_503_does() {
-    for (phone, exit) in [(ONCE_SECONDS, 0), (ONCE_UNAVAILABLE, 3)] {
-        let world = World::with_server();
-        world.config("[limits]\nmax_attempts = 1\n");
-        batch(&world, &[phone]);
-        world.sent("customers.csv", exit);
-        assert_eq!(world.count("failed"), usize::from(exit == 3));
-        world.check_invariants(&Promise::default());
-    }
-}
-
-#[test]
-fn a_row_with_no_end_of_429_fails_alone() {
-    let world = World::with_server();
-    batch(&world, &["+201555000432"]);
-    let ended = world.sent("customers.csv", 3);
-    assert_eq!(world.count("failed"), 1);
-    assert_eq!(world.count("created"), 199);
-    assert_eq!(ended.json()["throttled"], 10);
-    assert_eq!(ended.json()["requests"], 209);
-    world.check_invariants(&Promise::default());
-}
-
-#[test]
 fn refused_logins_are_paced_as_well() {
     let world = World::serving("--fault login_429=0.6 --seed 2", 5);
     world.run_until_done("customers.csv").expect(0);
@@ -116,50 +91,13 @@ fn throttled(seconds: u64) -> String {
     format!("429 Too Many Requests\r\nRetry-After: {seconds}")
 }
 
-/// Waits until the metrics know that so many were asked to wait, and stops the run.
-fn stopped_once_all_wait(world: &World, mut run: Running, n: usize) -> Finished {
+/// Waits until the metrics know that so many were asked to wait.
+fn until_all_wait(world: &World, run: &mut Running, n: usize) {
     let told = format!("vlens_batch_throttled_total{{tenant=\"rude\"}} {n}\n");
     run.until("metrics that know of the answers", || {
         let metrics = std::fs::read_to_string(world.path("vlens.prom"));
         metrics.is_ok_and(|metrics| metrics.contains(&told))
     });
-    run.signal(Signal::TERM);
-    run.wait().expect(4)
-}
-
-#[test]
-fn a_pause_that_was_asked_for_outlives_the_process() {
-    const HOLD_SECONDS: u64 = 4;
-    let asked_at = Arc::new(Mutex::new(None));
-    let came_at = Arc::new(Mutex::new(None));
-    let (asked, came) = (Arc::clone(&asked_at), Arc::clone(&came_at));
-    let rude = Rude::serve(move |wire, before| {
-        if before > 0 {
-            came.lock()
-                .expect("a time")
-                .get_or_insert_with(Instant::now);
-            return polite(wire, before);
-        }
-        *asked.lock().expect("a time") = Some(Instant::now());
-        answer_with(wire, &throttled(HOLD_SECONDS), "")
-    });
-    let world = World::new();
-    world.customers("customers.csv", 3);
-    let send = || {
-        let run = world.send("customers.csv --concurrency 1");
-        run.envs(rude.variables())
-    };
-    let mut run = send().args(["-v"]).start();
-    // Said once it is recorded.
-    run.until_it_says("paused: Vlens asked for it");
-    run.kill();
-    send().ends(0);
-    let at = |time: &Mutex<Option<Instant>>| time.lock().expect("a time").expect("a request");
-    let rest = at(&came_at).duration_since(at(&asked_at));
-    assert!(
-        rest >= Duration::from_secs(HOLD_SECONDS),
-        "only {rest:?} of rest"
-    );
 }
 
 #[test]
@@ -171,7 +109,10 @@ fn a_pause_that_all_workers_are_asked_for_is_told_once() {
     let world = World::new();
     world.customers("customers.csv", 8);
     let run = world.send("customers.csv --concurrency 8 --metrics-file vlens.prom");
-    let ended = stopped_once_all_wait(&world, run.envs(rude.variables()).start(), 8);
+    let mut run = run.envs(rude.variables()).start();
+    until_all_wait(&world, &mut run, 8);
+    run.signal(Signal::TERM);
+    let ended = run.wait().expect(4);
     let lines = ended
         .stderr
         .lines()
@@ -180,16 +121,20 @@ fn a_pause_that_all_workers_are_asked_for_is_told_once() {
 }
 
 #[test]
-fn a_long_pause_is_told_at_every_start_and_metrics_go_on_meanwhile() {
+fn a_long_pause_outlives_the_process_is_told_at_every_start_and_metrics_go_on_meanwhile() {
     let rude = Rude::serve(|wire, _| answer_with(wire, &throttled(600), ""));
     let world = World::new();
     world.customers("customers.csv", 1);
     let send = || {
-        let run = world.send("customers.csv --metrics-file vlens.prom");
+        let run = world.send("customers.csv --metrics-file vlens.prom -v");
         run.envs(rude.variables()).start()
     };
+    let mut run = send();
+    // Said once it is recorded.
+    run.until_it_says("paused: Vlens asked for it");
     // Nothing happens any more that could be an occasion to write them.
-    stopped_once_all_wait(&world, send(), 1);
+    until_all_wait(&world, &mut run, 1);
+    run.kill();
     let mut run = send();
     run.until_it_says("paused: Vlens asks to wait until ");
     run.signal(Signal::TERM);

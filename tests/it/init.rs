@@ -284,22 +284,9 @@ fn no_whole_personal_value_reaches_the_terminal() {
 /// What a person changes, joins, does not know, or does not want after all.
 #[test]
 fn at_a_terminal_enter_takes_a_guess_arrows_another_and_there_is_a_way_back() {
-    const ID: &str = " --contract-type 414";
-    const JOINED: &str = "\nfullName = { template = \"{{ row['Blurb'] }}{% if row['Rest'] %} {{ row['Rest'] }}{% endif %}\" }\n";
-    let full_name = format!("{}\r", DOWN.repeat(4));
-    let change_second = format!("{DOWN}\r{DOWN}\r{DOWN}\r\r");
-    let stop = format!("{DOWN}{DOWN}\r");
-    let joined = format!("{full_name}{full_name}\r");
-    // Below "leave it out": phone, e-mail, contract type, fullName.
-    let another = format!("414\r{full_name}\r");
-    for (header, options, keys, code, line) in [
-        ("Mobile,Blurb", "", "414\r\r\r", 0, "\n#   Blurb\n"),
-        ("Mobile,Blurb", "", &another, 0, "\nfullName = \"Blurb\""),
-        ("Mobile,Name", ID, "\r", 0, "\nfullName = \"Name\"\n"),
-        ("Mobile,Name", ID, &change_second, 0, "\n#   Name\n"),
-        ("Mobile,Blurb,Rest", ID, &joined, 0, JOINED),
-        ("Mobile,Name", ID, &stop, 4, ""),
-    ] {
+    for (header, options, keys, code, line) in
+        rows::<(&str, &str, &str, i32, &str)>("init.at_a_terminal")
+    {
         let world = World::new();
         let name = if header.ends_with("Rest") {
             "Mona,Adel"

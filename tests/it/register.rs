@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     COMPUTERS, Customer, FAST, Rude, Team, answer_with, counts, customers, is_any_repeated, people,
-    pick, polite, sheet, uses_up_the_quota,
+    pick, polite, rows, sheet, uses_up_the_quota,
 };
 
 /// A team whose vendor answers every invitation as the test says.
@@ -254,38 +254,11 @@ fn a_customer_of_two_addresses_is_known_by_either_at_a_colleagues_and_two_of_one
         let counts = &run.ends(0).json()["counts"];
         counts["created"].as_u64().expect("a count")
     };
-    for (computer, config, rows, created_now) in [
-        ("mona", FAST, ",a@example.com,A", 1),
-        ("omar", FAST, "01012345671,a@example.com,A", 0),
-        ("omar", FAST, "01012345672,b@example.com,B", 1),
-        ("mona", FAST, ",B@example.com,B", 0),
-        // As one sheet and one ledger have it.
-        ("omar", FAST, ",c@x.co,C\n01012345673,c@x.co,D", 2),
-        (
-            "sara",
-            &by_name,
-            "01012345672,,Ben\n01012345673,,Dan\n01012345672,,Bea",
-            1,
-        ),
-        ("mona", &by_name, "01012345674,,E", 1),
-        ("adam", FAST, "01012345674,,Eve", 0),
-        // By each address, one after the other.
-        ("mona", &by_name, "01012345675,f@x.co,F", 1),
-        ("omar", FAST, "01012345675,,Fay", 0),
-        ("adam", FAST, ",f@x.co,Faye", 0),
-        ("mona", FAST, ",g@x.co,G", 1),
-        ("omar", FAST, "1012345676,g@x.co,G\n1012345677,g@x.co,", 1),
-        // What a row that is not sent says of him counts as well.
-        ("mona", FAST, "01012345680,,P", 1),
-        ("mona", FAST, "01012345680,p@x.co,Pat", 0),
-        ("omar", FAST, ",p@x.co,Pat", 0),
-        ("mona", FAST, "01012345681,,Q", 1),
-        ("omar", FAST, "01012345681,q@x.co,Q", 0),
-        ("sara", FAST, ",q@x.co,Q", 0),
-        ("adam", FAST, "01012345682,r@x.co,R", 1),
-    ] {
-        team.world.config(config);
-        assert_eq!(created(computer, rows, ""), created_now, "{rows}");
+    for (computer, is_by_name, people, created_now) in
+        rows::<(&str, bool, &str, u64)>("register.two_addresses")
+    {
+        team.world.config(if is_by_name { &by_name } else { FAST });
+        assert_eq!(created(computer, people, ""), created_now, "{people}");
     }
     // And what was sent before, after the register was lost.
     assert_eq!(created("adam", "01012345682,,Rex", "--resend-changed"), 1);

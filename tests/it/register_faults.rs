@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::{COMPUTERS, FAST, Running, Team, customers, kills, people, sheet};
+use crate::support::{COMPUTERS, FAST, Running, Team, customers, kills, people, rows, sheet};
 
 #[test]
 fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
@@ -50,16 +50,7 @@ fn without_the_register_nothing_is_sent_and_everything_else_goes_on() {
 #[test]
 fn a_computer_that_sleeps_between_any_two_steps_sends_nobody_whom_a_colleague_sent() {
     let Some(team) = Team::fast() else { return };
-    // Up to the gate nothing has left, so a person may say so; after it, that it was created.
-    let places = [
-        ("before_claim", "not-created"),
-        ("before_intent", "not-created"),
-        ("after_intent", "not-created"),
-        ("at_gate", "not-created"),
-        ("after_answer", "created"),
-        ("after_outcome", "created"),
-        ("after_told", "created"),
-    ];
+    let places = rows::<(&str, &str)>("register.sleeps");
     let asleep = places.iter().enumerate().map(|(n, (place, _))| {
         people(&team, place, n, n + 1);
         // At the gate for the second time: the first body is the login's.
@@ -87,7 +78,7 @@ fn a_computer_that_sleeps_between_any_two_steps_sends_nobody_whom_a_colleague_se
         assert_eq!(team.statuses(&colleague), ["created"], "{place}\n{first}");
     }
     std::thread::sleep(Duration::from_secs(6).saturating_sub(since.elapsed()));
-    for (process, (place, _)) in asleep.into_iter().zip(places) {
+    for (process, &(place, _)) in asleep.into_iter().zip(&places) {
         process.thaw();
         process.wait().expect(0);
         let row = team.export(place).remove(0);

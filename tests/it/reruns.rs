@@ -228,42 +228,20 @@ fn retry_sends_what_it_means_and_no_row_that_merely_waits() {
     let customers = world.phones("customers.csv", [REJECTED, "", "", ""]);
     world.sent("customers.csv --limit 1", 4);
     // Named rows are sent all or none, and each that is not meant is named.
-    for (line, told) in [
-        (
-            "retry --failed --row 2",
-            "Row 2 of run 1 is not sent again by this command",
-        ),
-        (
-            "retry --rejected --row 2 --row 3 --row 4",
-            "Rows 3, 4 of run 1 are not",
-        ),
-    ] {
+    for (line, told) in rows::<(&str, &str)>("reruns.refused") {
         world.ran(line, 2).complains_of(told);
         assert_eq!(world.invitations().len(), 1, "{line}");
     }
-    for (line, rows, code) in [
-        ("retry --rejected --row 2", &[2][..], 4),
-        ("retry --rejected", &[2], 4),
-        ("retry --row 2", &[2], 4),
-        ("retry --row 4", &[4], 4),
-        ("retry --row 3 --row 5", &[3, 5], 3),
-    ] {
+    for (line, meant, code) in rows::<(&str, Vec<usize>, i32)>("reruns.retried") {
         let before = world.invitations().len();
         let line = format!("{line} --rate unlimited --concurrency 1 --json");
         let ended = world.ran(&line, code).json();
-        let stopped = if code == 4 {
-            json!("limit")
-        } else {
-            Value::Null
-        };
-        assert_eq!(ended["stopped"], stopped, "{line}");
+        let stopped = (code == 4).then_some("limit");
+        assert_eq!(ended["stopped"].as_str(), stopped, "{line}");
         let requests = world.invitations().split_off(before).into_iter();
         let sent: Vec<String> = requests.filter_map(|one| one.key).collect();
-        let meant: Vec<String> = rows
-            .iter()
-            .map(|row: &usize| customers[row - 2].phone.clone())
-            .collect();
-        assert_eq!(sent, meant, "{line}");
+        let meant = meant.iter().map(|row| &customers[row - 2].phone);
+        assert!(sent.iter().eq(meant), "{line}: {sent:?}");
     }
 }
 

@@ -50,7 +50,10 @@ pub(super) fn decide(
 ) -> Result<(&'static Encoding, Basis), Error> {
     let mark = Encoding::for_bom(head).map(|(charset, _)| charset);
     if let Some(label) = asked {
-        return Ok((asked_for(label, mark)?, Basis::Asked));
+        let (asked, is_marked) = (asked_for(label, mark)?, mark == Some(UTF_8));
+        // What a config says of other files makes a mark no text.
+        let basis = if is_marked { Basis::Mark } else { Basis::Asked };
+        return Ok((if is_marked { UTF_8 } else { asked }, basis));
     }
     if let [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] = head {
         return Err(Error::of("encoding_unknown.utf32", &[&input.name()]));

@@ -49,10 +49,8 @@ type Condition = (fn(&f64, &f64) -> bool, f64);
 enum Shows {
     Plain,
     Date,
-    /// A month or a year, as a program keeps what was typed without a day: the first of that month.
-    Month,
-    /// The year is the program's, of the day on which it was typed.
-    Yearless,
+    /// The part of a date that was typed, in strftime's words: a program adds the first of the month, or the year of that day.
+    Partly(&'static str),
     /// Of a date as well, but the first day has nothing else.
     Time,
     /// Hours beyond a day go on counting.
@@ -116,12 +114,8 @@ impl Format {
     /// Whether it shows dates, as against numbers as they are; `None` where that depends on the number, or it shows something else.
     pub(super) fn is_date(&self) -> Option<bool> {
         let first = self.parts.first().filter(|part| part.condition.is_none());
-        let is_date = first.is_some_and(|part| {
-            matches!(
-                part.shows,
-                Shows::Date | Shows::Month | Shows::Yearless | Shows::Time
-            )
-        });
+        let is_date = first
+            .is_some_and(|part| matches!(part.shows, Shows::Date | Shows::Partly(_) | Shows::Time));
         let is_plain = |part: &Part| part.shows == Shows::Plain;
         (is_date || self.parts.iter().all(is_plain)).then_some(is_date)
     }
@@ -130,13 +124,10 @@ impl Format {
         match self.shows(number) {
             Shows::Plain => Cell::Number(number),
             Shows::Date => date_cell(number, is_1904),
-            // A text, as it would be if it had been typed into one: no date can be sent that nobody wrote.
-            shows @ (Shows::Month | Shows::Yearless) => match date_cell(number, is_1904) {
-                Cell::Date(at) if *shows == Shows::Yearless => {
-                    Cell::Text(format!("{}/{}", at.day(), at.month()))
-                }
-                Cell::Date(at) if at.day() == 1 => {
-                    Cell::Text(format!("{}/{}", at.month(), at.year()))
+            // As a text, no date is sent that nobody wrote.
+            Shows::Partly(form) => match date_cell(number, is_1904) {
+                Cell::Date(at) if at.day() == 1 || !form.contains('Y') => {
+                    Cell::Text(at.strftime(form).to_string())
                 }
                 cell => cell,
             },
@@ -203,8 +194,8 @@ impl Part {
         let shows = match () {
             () if is_duration => Shows::Duration,
             () if is_day && (is_year || is_era) => Shows::Date,
-            () if is_day => Shows::Yearless,
-            () if is_year => Shows::Month,
+            () if is_day => Shows::Partly("%-d/%-m"),
+            () if is_year => Shows::Partly("%-m/%Y"),
             () if is_time => Shows::Time,
             () => of_digits(digits, is_plain, is_divided, condition.is_some()),
         };

@@ -118,8 +118,9 @@ impl Evidence {
     /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day. And one
     /// that begins with the year where its column has the day behind that; and an amount whose currency is not the column's.
     pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
-        // Of dates that nothing swapped, most have a day that is no month. A few are those of customers who were added below.
-        let is_seen = self.left_over > 0 && self.untouched * 2 < self.swappable;
+        // Of dates that nothing swapped, most have a day that is no month. A few are those of customers who were added below, and
+        // what is plain by now may have been swapped.
+        let is_seen = self.left_over > 0 && self.untouched * 2 < self.swappable + self.plain;
         let is_swapped = is_seen && self.swappable + self.left_over + self.plain >= NO_CHANCE;
         let is_year_day = self.day_is_next && !self.month_is_next;
         let are_mixed = number::are_mixed(self.moneys);

@@ -30,7 +30,7 @@ pub struct Output {
     /// Say nothing on stderr unless something is wrong
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// When to use colour; `auto` is on a terminal, unless `NO_COLOR` is set
+    /// When to use colour; `auto` is on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
     /// How log lines on stderr look
@@ -297,9 +297,10 @@ impl Output {
             ColorChoice::Never => false,
             ColorChoice::Auto => {
                 let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
                 // Older consoles of Windows have to be told to, and some cannot.
                 let takes = || cfg!(unix) || console::Term::stderr().features().colors_supported();
-                is_terminal && !no_color && takes()
+                is_terminal && !no_color && !is_dumb && takes()
             }
         }
     }

@@ -15,7 +15,7 @@ seconds AS (SELECT opened_ms / 1000 AS second, count(*) AS n FROM requests GROUP
 minutes AS (
     SELECT second / 60 * 60000 AS at, sum(n) AS requests, max(n) AS busiest_second FROM seconds GROUP BY 1 ORDER BY 1),
 answers AS (
-    SELECT event, coalesce(code, '') AS code, coalesce(max(message), '') AS message, count(*) AS count FROM requests
+    SELECT event, coalesce(code, '') AS code, coalesce(max(message), '') AS message, count(DISTINCT invitation_id) AS count FROM requests
     WHERE event <> 'created' GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2),
 problems AS (
     SELECT json_extract(problem.value, '$.column') AS column, json_extract(problem.value, '$.code') AS code, count(*) AS count

@@ -195,7 +195,8 @@ fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<&'t str> {
     }
 }
 
-const NUMBERS_COMPARED: &str = "a number is compared with a number: write `|int` or `|float` behind a column, or the number in quotes";
+const NUMBERS_COMPARED: &str =
+    "a column holds text, which is no number: write `|int` or `|float` behind it";
 
 /// Why a template must not have the first of the tokens to come behind those before it.
 fn refused(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
@@ -227,7 +228,7 @@ fn refused(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
             NUMBERS_COMPARED.to_owned()
         }
         (_, [Eq | Ne, rest @ ..]) if has_a_number(rest) && compares_a_text(rest) => {
-            NUMBERS_COMPARED.to_owned()
+            format!("{NUMBERS_COMPARED}, or the number in quotes")
         }
         (_, [Mul, Int(_) | Float(_), after, ..]) if ends_a_number() && !matches!(after, Pipe) => {
             return None;

@@ -15,7 +15,7 @@ use tempfile::SpooledTempFile;
 use super::text::Look;
 use crate::error::{Error, Result};
 use crate::mapping::names::Shown;
-use crate::model::{Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json};
+use crate::model::{Cell, Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json};
 
 const EXAMPLES: usize = 3;
 /// Groups of problems, examples of each, and whether a filled row is shown: what fits on the screen first.
@@ -79,7 +79,8 @@ impl CheckTally {
         }
     }
 
-    pub fn see(&mut self, judged: &Judged) -> Result<()> {
+    /// `says_nothing`: whether a cell that is filled counts as empty.
+    pub fn see(&mut self, judged: &Judged, says_nothing: fn(&Cell) -> bool) -> Result<()> {
         let row = judged.row.number;
         match &judged.verdict {
             Verdict::Aside(_) => return Ok(()),
@@ -95,7 +96,8 @@ impl CheckTally {
             }
         }
         for (_, places, count) in &mut self.empty {
-            let is_empty = places.iter().all(|&at| judged.row.cell(at).is_empty());
+            let mut cells = places.iter().map(|&at| judged.row.cell(at));
+            let is_empty = cells.all(|cell| cell.is_empty() || says_nothing(cell));
             *count += u64::from(is_empty);
         }
         for problem in judged.problems() {

@@ -144,9 +144,13 @@ fn a_template_needs_a_form_and_an_unknown_contract_type_leaves_what_is_there() {
     assert!(world.path("contract-types/414.json").exists());
     assert!(!world.path("contract-types/999.json").exists());
     // It serves sheets elsewhere too, for which no config says where forms are; one that does is named by what stores a form beside it.
-    world.file("out/a.csv", "phone,414.fullName\n01012345678,Mona Adel\n");
+    world.file(
+        "out/a.csv",
+        "phone,414.fullName\n01012345678,Mona Adel\n01012345679,n/a\n",
+    );
     let unknown = "No form of contract type 414";
-    world.ran("check out/a.csv", 0).hides(unknown);
+    let told = world.ran("check out/a.csv", 0);
+    told.hides(unknown).shows("Left empty: fullName in 1 row.");
     world.file("out/vlens-batch.toml", "[recipient]\nphone = \"phone\"\n");
     let told = world.ran("check out/a.csv", 0);
     told.shows("contract-types pull --config out/vlens-batch.toml 414");

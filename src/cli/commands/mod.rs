@@ -18,7 +18,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::args::{Cli, Command};
 use crate::cli::output::Output;
@@ -85,7 +85,8 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
         "VLENS_USERNAME": USERNAME,
         "VLENS_PASSWORD": PASSWORD,
     });
-    output.show(&variables, texts::SANDBOX, Value::Null)?;
+    let set = if cfg!(windows) { "set" } else { "export" };
+    output.show(&variables, texts::SANDBOX, json!({ "set": set }))?;
     if !output.json {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }

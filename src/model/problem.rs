@@ -140,6 +140,9 @@ struct Sentence {
     /// Whether a person should look at what a note tells.
     #[serde(default)]
     doubt: bool,
+    /// Whether the cell held what it should, and is spoiled.
+    #[serde(default)]
+    spoiled: bool,
 }
 
 impl Fault {
@@ -155,6 +158,10 @@ impl Fault {
     /// Whether a person should look at what a note tells.
     pub fn is_doubt(&self) -> bool {
         self.sentence().1.doubt
+    }
+
+    pub fn is_spoiled(&self) -> bool {
+        self.sentence().1.spoiled
     }
 
     fn sentence(&self) -> (&'static str, &'static Sentence) {

@@ -8,16 +8,12 @@ use crate::mapping::value::{
     self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
 };
 use crate::mapping::words::WORDS;
-use crate::model::{Cell, Fault, FieldType, mask, mask_date};
+use crate::model::{Cell, FieldType, mask, mask_date};
 
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
 /// A list as long as this is shown whole.
 const MOST_SHOWN: usize = 6;
-
-/// What is wrong with a value that was what it should be, before a program or a hand spoiled it.
-const SPOILED: &str = "phone_rounded phone_several phone_lacks_zero mobile_too_short national_id_rounded national_id_short \
-    number_rounded point_ambiguous year_short year_hijri year_impossible day_impossible day_or_month date_shifted";
 
 /// What a column's values are: shares of them, each from 0 to 1, and what else is seen of them.
 #[derive(Debug, Clone, Default)]
@@ -109,8 +105,8 @@ impl Profile {
             let serial = Cell::Number(cell.shown().parse().unwrap_or(f64::NAN));
             field_type == FieldType::Date && reads(&kind, &serial)
         };
-        let is_fault = |fault: Fault| SPOILED.split(' ').any(|name| name == fault.name);
-        let is_spoiled = |cell: &&Cell| is_day(cell) || kind.read(cell).is_err_and(is_fault);
+        let is_spoiled =
+            |cell: &&Cell| is_day(cell) || kind.read(cell).is_err_and(|fault| fault.is_spoiled());
         let (spoiled, others): (Vec<&Cell>, Vec<&Cell>) = self.values.iter().partition(is_spoiled);
         let whole = others.iter().filter(|cell| reads(&kind, cell)).count();
         !spoiled.is_empty() && share(spoiled.len() + whole, self.count) >= 0.5

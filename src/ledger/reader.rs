@@ -150,7 +150,9 @@ impl Reader {
     /// A ledger is no backup from its first write on.
     fn refuse_to_overwrite(&self, to: &Path) -> Result<()> {
         let is_of_this = |older: &Reader| to != self.path() && older.binding == self.binding;
-        let older = Reader::open(to).ok().flatten().filter(is_of_this);
+        // A backup has no log, and whatever other names; those keep what it was.
+        let alone = (!has_log(to)).then(|| Reader::alone(to).ok());
+        let older = alone.flatten().filter(is_of_this);
         let what = match older.map(|older| Ok((older.db.meta("copied_ms")?, held(&older.db)?))) {
             _ if !to.exists() => return Ok(()),
             Some(Ok((Some(_), known))) if known <= held(&self.db)? => return Ok(()),

@@ -28,7 +28,7 @@ fn with_every_status() -> World {
 }
 
 #[test]
-fn the_page_stands_alone_and_tells_nothing_about_customers() {
+fn the_page_stands_alone_tells_nobody_and_lists_what_to_do_by_the_clock_on_the_wall() {
     let world = with_every_status();
     let log = world.server_log().into_iter();
     let tokens: Vec<String> = log.filter_map(|record| record.token).collect();
@@ -48,11 +48,6 @@ fn the_page_stands_alone_and_tells_nothing_about_customers() {
         assert!(page.contains("default-src 'none'"));
         shown_by_a_browser(&world, &file);
     }
-}
-
-#[test]
-fn the_rows_that_need_a_person_are_listed_with_what_to_do_by_the_clock_on_the_wall() {
-    let world = with_every_status();
     let report = world.line("report --output page.html");
     report.env("TZ", "Africa/Cairo").ends(0);
     let page = world.read("page.html");

@@ -66,13 +66,7 @@ fn the_cron_line_mails_one_line_when_something_is_wrong_and_nothing_else() {
     let line = lines.find_map(|line| line.strip_prefix("30 1 * * *  "));
     let bin = std::path::Path::new(env!("CARGO_BIN_EXE_vlens-batch")).parent();
     let path = format!("PATH={}:/usr/bin:/bin", bin.unwrap().display());
-    for (case, code, words) in [
-        ("all is well", 0, ""),
-        ("a wrong password", 6, "does not accept the credentials"),
-        ("a missing file", 5, "customers.csv"),
-        ("an invalid row", 3, "1 invalid"),
-        ("a config that is none", 5, "; did you mean `limits`?"),
-    ] {
+    for (case, code, words) in rows::<(&str, i32, &str)>("unattended.cron") {
         let world = World::with_server();
         match case {
             "a missing file" => {}

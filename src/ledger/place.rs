@@ -226,7 +226,7 @@ pub struct FileSystemCheck {
     /// The ledger's true path.
     pub path: PathBuf,
     pub exists: bool,
-    /// How it lies where SQLite's write-ahead log is not safe, and what may come of it; goes on behind "The ledger lies".
+    /// How it lies where it is not safe, and what may come of it; goes on behind "The ledger lies".
     pub hazard: Option<String>,
     /// Space left for this user; unknown where the system does not tell.
     pub free_bytes: Option<u64>,
@@ -248,7 +248,7 @@ pub fn check_file_system(path: &Path, is_made: bool) -> Result<FileSystemCheck> 
     let open = files.into_iter().filter(|file| is_open_to_others(file));
     Ok(FileSystemCheck {
         exists: path.exists(),
-        hazard: hazard(&path, network_kind(folder), is_wsl()),
+        hazard: hazard(&path, kind_of(folder), is_wsl()),
         free_bytes: free_bytes(folder),
         // By trying: a folder on a disk mounted read-only has fine permissions. The file has no name that a kill could leave behind.
         is_writable: tempfile::tempfile_in(folder).is_ok(),
@@ -269,7 +269,11 @@ const SYNCED: [(&str, &str); 8] = [
     ("creative cloud files", "Creative Cloud"),
 ];
 
-fn hazard(path: &Path, network: Option<&str>, is_wsl: bool) -> Option<String> {
+/// Of a file system that is gone with the next start.
+const MEMORY: &str = "memory";
+
+/// `kind` as of `kind_of`.
+fn hazard(path: &Path, kind: Option<&str>, is_wsl: bool) -> Option<String> {
     let text = path.to_string_lossy().to_lowercase();
     // `/mnt/c/…`: where WSL shows the disks of Windows.
     let disk = text.strip_prefix("/mnt/").map(str::as_bytes);
@@ -280,6 +284,12 @@ fn hazard(path: &Path, network: Option<&str>, is_wsl: bool) -> Option<String> {
     // `\\?\C:\…` is a disk of this machine, spelled out.
     let is_share =
         text.starts_with(r"\\?\unc\") || text.starts_with(r"\\") && !text.starts_with(r"\\?\");
+    // Whoever puts one among temporary files knows that it does not last.
+    if kind == Some(MEMORY) && !path.starts_with(std::env::temp_dir()) {
+        let words = "in memory, and is gone with this machine's next start: everybody would be invited again";
+        return Some(words.to_owned());
+    }
+    let network = kind.filter(|kind| *kind != MEMORY);
     if let Some(kind) = network.or(is_share.then_some("a network share")) {
         return Some(format!(
             "on a network file system ({kind}), where it can be damaged"
@@ -300,9 +310,9 @@ fn is_wsl() -> bool {
         .is_ok_and(|release| release.to_lowercase().contains("microsoft"))
 }
 
-/// The kind of file system on another machine, by the numbers of Linux's `statfs(2)`.
+/// The kind of file system on another machine or in memory, by the numbers of Linux's `statfs(2)`.
 #[cfg(target_os = "linux")]
-fn network_kind(folder: &Path) -> Option<&'static str> {
+fn kind_of(folder: &Path) -> Option<&'static str> {
     let found = rustix::fs::statfs(folder).ok()?;
     #[expect(
         clippy::useless_conversion,
@@ -317,12 +327,13 @@ fn network_kind(folder: &Path) -> Option<&'static str> {
         0x00C3_6400 => "Ceph",
         0x0116_1970 => "GFS2",
         0x0BD0_0BD0 => "Lustre",
+        0x0102_1994 | 0x8584_58F6 => MEMORY,
         _ => return None,
     })
 }
 
 #[cfg(not(target_os = "linux"))]
-fn network_kind(_: &Path) -> Option<&'static str> {
+fn kind_of(_: &Path) -> Option<&'static str> {
     None
 }
 

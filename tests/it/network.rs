@@ -199,6 +199,8 @@ fn nobody_reached_is_failed_and_goes_again() {
     world.sent("customers.csv", 3);
     assert_eq!(world.statuses(), ["failed"]);
     assert_eq!(world.export()[0]["attempts"], 2);
+    world.ran("retry --failed --json", 3);
+    assert_eq!(world.statuses(), ["failed"]);
     world.start_server();
     world.sent("customers.csv", 0);
     assert_eq!(world.statuses(), ["created"]);

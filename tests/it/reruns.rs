@@ -246,19 +246,6 @@ fn retry_sends_what_it_means_and_no_row_that_merely_waits() {
 }
 
 #[test]
-fn a_failed_row_goes_again_by_run_and_by_retry() {
-    // To come back in a second, which uses up its only attempt.
-    let world = World::with_phones(["+201555000514"]);
-    world.config("[limits]\nmax_attempts = 1\n");
-    assert_eq!(requests(&world, RUN), 1);
-    assert_eq!(requests(&world, RUN), 1);
-    let retry = world.ran("retry --failed --json", 3).json();
-    assert_eq!(retry["run"], 2);
-    assert_eq!(world.statuses(), ["failed"]);
-    assert_eq!(world.invitations().len(), 3);
-}
-
-#[test]
 fn a_customer_who_is_uncertain_in_one_file_is_held_in_another() {
     let world = World::with_server();
     world.phones("first.csv", [NO_TOKEN]);

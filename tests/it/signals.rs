@@ -128,14 +128,6 @@ fn nobody_listening_changes_nothing() {
 }
 
 #[test]
-fn past_a_files_largest_size_a_write_fails_and_is_told() {
-    let world = World::with_customers(3_000);
-    let run = world.send("customers.csv").after_shell("ulimit -f 300");
-    run.ends(1).fails_with("ledger_failed");
-    world.sent("customers.csv --limit 1", 4);
-}
-
-#[test]
 fn a_terminal_that_is_gone_is_a_hang_up() {
     let world = World::serving("--latency 20", 400);
     let run = world.line("run customers.csv --rate unlimited --yes");

@@ -49,24 +49,3 @@ fn a_pause_leaves_no_intent_without_its_request() {
     assert_eq!((requests, open), (world.invitations().len(), 0));
     world.check_invariants(&Promise::default());
 }
-
-#[test]
-fn a_kill_leaves_no_more_uncertain_than_were_under_way() {
-    for rate in ["unlimited", "1000/s"] {
-        let world = World::with("--latency 20");
-        with_places(&world);
-        // The first is on its way for as long as the process lives.
-        let phones: [&str; 400] =
-            std::array::from_fn(|n| if n == 0 { "+201555000600" } else { "" });
-        world.phones("customers.csv", phones);
-        let run = world.line(&format!("run customers.csv --json --rate {rate}"));
-        world.begun(run, 20).kill();
-        let (_, open) = world.requests_on_paper();
-        assert!((1..=PLACES).contains(&open), "{rate}: {open} open");
-        world.run_until_done("customers.csv");
-        let uncertain = world.count("uncertain");
-        assert!(uncertain <= PLACES, "{rate}: {uncertain} uncertain");
-        assert_eq!(world.count("created"), 400 - uncertain);
-        world.check_invariants(&Promise::default());
-    }
-}

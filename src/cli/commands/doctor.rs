@@ -122,7 +122,9 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let target = Target::of(settings, &sending, allow_insecure_http, needs_login);
     let wanted = target.as_ref().ok().map(|target| &target.binding);
     let is_sound = examine_ledger(settings, wanted, chart);
-    chart.note("register", register(settings, wanted).await);
+    let register = register(settings, wanted).await;
+    let is_noted = is_sound && register.is_ok();
+    chart.note("register", register);
     let again = settings.command("doctor");
     let untried = match target {
         Err(error) if chart.kinds.is_empty() => Err(error),
@@ -131,7 +133,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
             let run = settings.again(false, None);
             Ok(Finding::of("login.unneeded", &[&run]))
         }
-        Ok(_) if !is_sound => Ok(Finding::of("login.unnoted", &[])),
+        Ok(_) if !is_noted => Ok(Finding::of("login.unnoted", &[])),
         Ok(_) if let Some(until) = paused(settings) => {
             Ok(Finding::of("login.paused", &[&until, &again]))
         }

@@ -214,13 +214,13 @@ fn translated(sentence: &Sentence, text: &str) -> Option<String> {
     // Words and gaps in turn; the gaps stand in the order of their numbers.
     let mut pieces = sentence.en.split(['{', '}']);
     let mut rest = text.strip_prefix(pieces.next()?)?;
-    let mut fills = Vec::new();
+    let mut fills: Vec<String> = Vec::new();
     while let (Some(_), Some(words)) = (pieces.next(), pieces.next()) {
         let end = match words {
             "" => rest.len(),
             words => rest.find(words)?,
         };
-        fills.push(&rest[..end]);
+        fills.push(rest[..end].replace(", ", "، "));
         rest = &rest[end + words.len()..];
     }
     rest.is_empty().then(|| filled(&sentence.ar, &fills))

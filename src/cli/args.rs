@@ -12,7 +12,7 @@ use super::values::{age, contract_type, duration};
 use crate::input::Options;
 use crate::ledger::OnLoss;
 use crate::model::{ContractTypeId, RunId, Status};
-use crate::report::{Format, Language};
+use crate::report::{ExportFormat, Language};
 use crate::sandbox::SandboxOptions;
 use crate::send::Wishes;
 
@@ -296,7 +296,7 @@ pub struct ExportArgs {
     pub run: Option<RunId>,
     /// The format [default: by OUTPUT's name, else csv]
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<Format>,
+    pub format: Option<ExportFormat>,
     /// Where to write; `-` is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,

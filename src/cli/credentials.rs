@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::mapping::Config;
 use crate::mapping::names::visible;
 use crate::model::{Binding, Secret};
-use crate::register::Place;
+use crate::register::RegisterAddress;
 use crate::send::Credentials;
 use crate::vlens::BaseUrl;
 
@@ -30,7 +30,7 @@ pub struct Account {
 
 /// What an account is made of, called as its variable in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
-pub enum Part {
+pub enum AccountPart {
     #[strum(to_string = "VLENS_TENANCY_NAME")]
     Tenant,
     #[strum(to_string = "VLENS_USERNAME")]
@@ -42,7 +42,7 @@ pub enum Part {
 }
 
 /// A part of the account itself, or the file that holds it.
-pub enum Held {
+pub enum SecretPlace {
     Here(Secret),
     File(PathBuf),
 }
@@ -50,19 +50,22 @@ pub enum Held {
 impl Settings {
     /// Everything that is missing is told at once. Where no login is needed, one is there if it can be.
     pub fn account(&self, needs_login: bool) -> Result<Account> {
-        let (api_key, tenancy_name) = (self.secret(Part::ApiKey)?, self.tenancy_name()?);
-        let (username, password) = match (self.named(Part::Username), self.secret(Part::Password)) {
+        let (api_key, tenancy_name) = (self.secret(AccountPart::ApiKey)?, self.tenancy_name()?);
+        let (username, password) = match (
+            self.named(AccountPart::Username),
+            self.secret(AccountPart::Password),
+        ) {
             (username, password) if needs_login => (username?, password?),
             (username, password) => (username.unwrap_or_default(), password.unwrap_or_default()),
         };
         let parts = [
-            (Part::ApiKey, api_key.is_some()),
-            (Part::Username, !needs_login || username.is_some()),
-            (Part::Password, !needs_login || password.is_some()),
-            (Part::Tenant, !needs_login || tenancy_name.is_some()),
+            (AccountPart::ApiKey, api_key.is_some()),
+            (AccountPart::Username, !needs_login || username.is_some()),
+            (AccountPart::Password, !needs_login || password.is_some()),
+            (AccountPart::Tenant, !needs_login || tenancy_name.is_some()),
         ];
         let unset = parts.into_iter().filter(|(_, is_there)| !is_there);
-        let unset: Vec<Part> = unset.map(|(part, _)| part).collect();
+        let unset: Vec<AccountPart> = unset.map(|(part, _)| part).collect();
         let login = username.zip(password);
         Ok(Account {
             api_key: api_key
@@ -74,39 +77,42 @@ impl Settings {
     }
 
     /// A part of the account, and in words where it is; none where nothing tells.
-    pub fn find_part(&self, part: Part) -> Result<Option<(Held, String)>> {
+    pub fn find_part(&self, part: AccountPart) -> Result<Option<(SecretPlace, String)>> {
         if let Some(text) = variable(&part.to_string())? {
             let place = format!("the environment ({part})");
-            return Ok(Some((Held::Here(Secret::new(text)), place)));
+            return Ok(Some((SecretPlace::Here(Secret::new(text)), place)));
         }
         let member = match part {
-            Part::Tenant | Part::Username => None,
-            Part::ApiKey => Some("api_key_file"),
-            Part::Password => Some("password_file"),
+            AccountPart::Tenant | AccountPart::Username => None,
+            AccountPart::ApiKey => Some("api_key_file"),
+            AccountPart::Password => Some("password_file"),
         };
         let file = format!("{part}_FILE");
         if let Some(path) = path_variable(&file).filter(|_| member.is_some()) {
             let place = named_by(&path, &file);
-            return Ok(Some((Held::File(path), place)));
+            return Ok(Some((SecretPlace::File(path), place)));
         }
         let here = self.config_path.as_ref().map(|path| (&self.config, path));
         let own = self.own_account()?.map(|(config, path)| (config, path));
         let mut told = here.into_iter().chain(own).filter_map(|(config, path)| {
             let text = match part {
-                Part::Tenant => &config.api.tenancy_name,
-                Part::Username => &config.api.username,
-                Part::ApiKey => &config.api.api_key_file,
-                Part::Password => &config.api.password_file,
+                AccountPart::Tenant => &config.api.tenancy_name,
+                AccountPart::Username => &config.api.username,
+                AccountPart::ApiKey => &config.api.api_key_file,
+                AccountPart::Password => &config.api.password_file,
             };
             Some((text.as_deref()?, path))
         });
         Ok(told.next().map(|(text, config)| {
             let Some(member) = member else {
-                return (Held::Here(Secret::new(text)), config.display().to_string());
+                return (
+                    SecretPlace::Here(Secret::new(text)),
+                    config.display().to_string(),
+                );
             };
             let path = folder_of(config).join(text);
             let place = named_by(&path, &format!("{member} in {}", config.display()));
-            (Held::File(path), place)
+            (SecretPlace::File(path), place)
         }))
     }
 
@@ -126,7 +132,7 @@ impl Settings {
         let kept_at = BaseUrl::parse(kept_at.map_or(DEFAULT_BASE_URL, |url| url), true)?;
         let name = |config: &Config| config.api.tenancy_name.as_deref().cloned();
         let kept = name(own).unwrap_or_default();
-        let meant = variable(&Part::Tenant.to_string())?.or_else(|| name(&self.config));
+        let meant = variable(&AccountPart::Tenant.to_string())?.or_else(|| name(&self.config));
         let meant = meant.unwrap_or_else(|| kept.clone());
         let at = |url: &BaseUrl, name: &str| Binding {
             base_url: url.as_str().to_owned(),
@@ -146,7 +152,7 @@ impl Settings {
     }
 
     /// These parts are not there; `--sandbox` needs none of them.
-    pub fn missing(&self, parts: &[Part]) -> Error {
+    pub fn missing(&self, parts: &[AccountPart]) -> Error {
         let names: Vec<String> = parts.iter().map(ToString::to_string).collect();
         let names = match names.split_last() {
             Some((last, before @ [_, ..])) => format!("{} and {last} are", before.join(", ")),
@@ -160,34 +166,37 @@ impl Settings {
 
     /// Without the marks that a page in Arabic leaves at a name that is copied from it.
     pub fn tenancy_name(&self) -> Result<Option<String>> {
-        let name = self.named(Part::Tenant)?;
+        let name = self.named(AccountPart::Tenant)?;
         Ok(name.map(|name| visible(&name)))
     }
 
     /// A part that is no secret.
-    pub fn named(&self, part: Part) -> Result<Option<String>> {
+    pub fn named(&self, part: AccountPart) -> Result<Option<String>> {
         let name = self.secret(part)?;
         Ok(name.map(|name| name.expose().to_owned()))
     }
 
     /// A part of the account itself, or the content of its file.
-    pub fn secret(&self, part: Part) -> Result<Option<Secret>> {
-        let read = |(held, place): (Held, String)| match held {
-            Held::Here(secret) => Ok(secret),
-            Held::File(path) => read_secret(&path, &place),
+    pub fn secret(&self, part: AccountPart) -> Result<Option<Secret>> {
+        let read = |(held, place): (SecretPlace, String)| match held {
+            SecretPlace::Here(secret) => Ok(secret),
+            SecretPlace::File(path) => read_secret(&path, &place),
         };
         self.find_part(part)?.map(read).transpose()
     }
 
     /// The team's register, if there is one, and the file that its key is in.
-    pub fn team(&self, patience: Option<Duration>) -> Result<Option<(Place, Option<PathBuf>)>> {
+    pub fn team(
+        &self,
+        patience: Option<Duration>,
+    ) -> Result<Option<(RegisterAddress, Option<PathBuf>)>> {
         let url = variable(REGISTER)?.or_else(|| self.config.team.register.clone());
         let Some(url) = url else {
             return Ok(None);
         };
         let password = path_variable(REGISTER_PASSWORD_FILE)
             .map(|path| read_secret(&path, &named_by(&path, REGISTER_PASSWORD_FILE)));
-        let place = Place {
+        let place = RegisterAddress {
             url,
             password: password.transpose()?,
             authorities: self.authorities()?,

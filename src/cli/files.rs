@@ -269,7 +269,7 @@ pub const ERROR: &str = "error";
 pub const RESULTS: &str = "results";
 
 /// What has the name of a sheet.
-pub fn sheets(folder: &Path) -> io::Result<Vec<Found>> {
+pub fn sheets(folder: &Path) -> io::Result<Vec<InboxSheet>> {
     let entries = std::fs::read_dir(folder)?;
     let mut sheets = Vec::new();
     for entry in entries.flatten() {
@@ -288,7 +288,7 @@ pub fn sheets(folder: &Path) -> io::Result<Vec<Found>> {
         // What is no text is told apart by its bytes.
         let bytes = path.as_os_str().as_encoded_bytes();
         let key = path.to_str().map(str::to_owned);
-        sheets.push(Found {
+        sheets.push(InboxSheet {
             stem: stem.to_owned(),
             file: InboxFile {
                 path: key.unwrap_or_else(|| bytes.escape_ascii().to_string()),
@@ -306,7 +306,7 @@ pub fn sheets(folder: &Path) -> io::Result<Vec<Found>> {
 
 /// A sheet in the folder.
 #[derive(PartialEq)]
-pub struct Found {
+pub struct InboxSheet {
     pub name: String,
     pub path: PathBuf,
     pub file: InboxFile,
@@ -317,7 +317,7 @@ pub struct Found {
 }
 
 /// Calls no two sheets' results the same, none by more than a name may be long, and none by what is no text.
-fn call_apart(sheets: &mut [Found]) {
+fn call_apart(sheets: &mut [InboxSheet]) {
     let mut called: HashMap<String, u32> = HashMap::new();
     for name in sheets.iter().flat_map(|found| [&found.stem, &found.name]) {
         *called.entry(name.to_lowercase()).or_default() += 1;
@@ -337,7 +337,7 @@ fn call_apart(sheets: &mut [Found]) {
     }
 }
 
-impl Found {
+impl InboxSheet {
     /// Its turn may come hours after it was looked at: what was written to since waits for the next sweep.
     pub fn is_as_it_was(&self) -> bool {
         // A program may keep a file to itself while it works on it.

@@ -71,7 +71,7 @@ impl Output {
         };
         log::set_max_level(level);
         // Only a second start in one process can fail, and then the first one serves.
-        let _ = log::set_boxed_logger(Box::new(Lines(self)));
+        let _ = log::set_boxed_logger(Box::new(LogLines(self)));
     }
 
     /// Whether a person reads stderr as it comes.
@@ -384,9 +384,9 @@ fn level(kind: Option<Kind>) -> Level {
 }
 
 /// Turns what any room of this program logs into lines.
-struct Lines(Output);
+struct LogLines(Output);
 
-impl Log for Lines {
+impl Log for LogLines {
     fn enabled(&self, line: &Metadata) -> bool {
         line.target().starts_with("vlens_batch")
     }

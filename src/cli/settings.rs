@@ -240,7 +240,7 @@ impl Settings {
     }
 
     /// How fast, and how often again: flags over config over defaults.
-    pub fn sending(&self, args: &SendArgs) -> Sending {
+    pub fn sending(&self, args: &SendArgs) -> Pace {
         let config = &self.config.limits;
         let concurrency = args.concurrency.or(config.concurrency);
         let failures = args.max_consecutive_failures;
@@ -256,7 +256,7 @@ impl Settings {
                 Rate::Unlimited => (limits.per_second, limits.per_minute) = (None, None),
             }
         }
-        Sending {
+        Pace {
             limits,
             timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
             wishes: Wishes {
@@ -355,7 +355,7 @@ impl Settings {
     }
 }
 
-pub struct Sending {
+pub struct Pace {
     pub limits: Limits,
     /// For one whole exchange.
     pub timeout: Duration,

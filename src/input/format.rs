@@ -29,14 +29,14 @@ pub(super) fn iso_date(text: &str) -> Cell {
 
 /// What a number format makes of a number, as far as it matters here: its parts, each for some of the numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Format {
-    parts: Vec<Part>,
+pub(super) struct CellFormat {
+    parts: Vec<Section>,
     /// As the file has it.
     pub(super) written: NumberFormat,
 }
 
 #[derive(Debug, Clone)]
-struct Part {
+struct Section {
     /// `[>=100]`
     condition: Option<Condition>,
     shows: Shows,
@@ -73,8 +73,8 @@ enum Digit {
     Literal(char),
 }
 
-impl Format {
-    pub(super) fn of(written: NumberFormat) -> Format {
+impl CellFormat {
+    pub(super) fn of(written: NumberFormat) -> CellFormat {
         let code = match &written {
             NumberFormat::BuiltIn(9 | 10) => "0%",
             NumberFormat::BuiltIn(18..=21 | 45 | 47) => "h",
@@ -87,15 +87,15 @@ impl Format {
         };
         let (mut parts, mut rest) = (Vec::new(), code.chars());
         while !rest.as_str().is_empty() {
-            parts.push(Part::of(&mut rest));
+            parts.push(Section::of(&mut rest));
         }
-        Format { parts, written }
+        CellFormat { parts, written }
     }
 
     /// Without conditions the parts are for what is above zero, below it, and zero itself.
     fn shows(&self, number: f64) -> &Shows {
         let parts = &self.parts;
-        let is_for = |part: &&Part| {
+        let is_for = |part: &&Section| {
             part.condition
                 .is_none_or(|(holds, with)| holds(&number, &with))
         };
@@ -116,7 +116,7 @@ impl Format {
         let first = self.parts.first().filter(|part| part.condition.is_none());
         let is_date = first
             .is_some_and(|part| matches!(part.shows, Shows::Date | Shows::Partly(_) | Shows::Time));
-        let is_plain = |part: &Part| part.shows == Shows::Plain;
+        let is_plain = |part: &Section| part.shows == Shows::Plain;
         (is_date || self.parts.iter().all(is_plain)).then_some(is_date)
     }
 
@@ -152,9 +152,9 @@ impl Format {
     }
 }
 
-impl Part {
+impl Section {
     /// The next part of a format's code, and the semicolon behind it.
-    fn of(rest: &mut Chars<'_>) -> Part {
+    fn of(rest: &mut Chars<'_>) -> Section {
         let (mut digits, mut is_plain, mut condition) = (Vec::new(), true, None);
         let (mut is_day, mut is_time, mut is_duration) = (false, false, false);
         let (mut is_year, mut is_era) = (false, false);
@@ -199,7 +199,7 @@ impl Part {
             () if is_time => Shows::Time,
             () => of_digits(digits, is_plain, is_divided, condition.is_some()),
         };
-        Part { condition, shows }
+        Section { condition, shows }
     }
 }
 
@@ -292,7 +292,7 @@ mod tests {
     use crate::tables::rows;
 
     fn cell(code: &str, number: f64) -> Cell {
-        Format::of(NumberFormat::Code(code.to_owned())).cell(number, false)
+        CellFormat::of(NumberFormat::Code(code.to_owned())).cell(number, false)
     }
 
     #[test]
@@ -308,7 +308,7 @@ mod tests {
             };
             assert_eq!(cell(code, number), expected, "{code} {number}");
         }
-        let old_mac = Format::of(NumberFormat::BuiltIn(14)).cell(45_351.0 - 1462.0, true);
+        let old_mac = CellFormat::of(NumberFormat::BuiltIn(14)).cell(45_351.0 - 1462.0, true);
         assert_eq!(old_mac.shown(), "2024-02-29");
     }
 }

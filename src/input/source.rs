@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::encoding::cell_of_text;
 use crate::error::Error;
-use crate::mapping::names::{Shown, fold, is_personal};
+use crate::mapping::names::{HeaderMask, fold, is_personal};
 use crate::model::{
     Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, mask, may_part_cells,
 };
@@ -54,7 +54,7 @@ fn delimiter(text: &str) -> Result<char, &'static str> {
     delimiter.ok_or("write one character such as ; or the word tab")
 }
 
-type Rows = Box<dyn FnMut() -> Result<Option<Row>, Error> + Send>;
+type NextRow = Box<dyn FnMut() -> Result<Option<Row>, Error> + Send>;
 
 #[derive(Default)]
 pub struct Source {
@@ -72,7 +72,7 @@ pub struct Source {
     /// How many blank rows were passed over so far.
     pub blank_rows: u64,
     /// In the order of the sheet; blank ones may be among them or be missing.
-    rows: Option<Rows>,
+    rows: Option<NextRow>,
     /// The number of the last row that was read.
     last: u32,
     /// Rows behind the header that were read in search of it.
@@ -205,7 +205,7 @@ pub(super) fn with_header(
     };
     let wanted = options.header_row;
     let known = options.known_names.iter().map(|name| letters(name));
-    let known = Known(known.collect());
+    let known = KnownHeaders(known.collect());
     let mut first = first_rows(&mut source, wanted)?;
     let of_results = first.iter().position(has_results);
     let at = of_results.or_else(|| match wanted {
@@ -305,9 +305,9 @@ fn columns(header: &Row, hidden: &HashSet<usize>) -> Vec<Column> {
 }
 
 /// The letters of the names by which headers are known.
-struct Known(HashSet<String>);
+struct KnownHeaders(HashSet<String>);
 
-impl Known {
+impl KnownHeaders {
     /// The place of the header among the first rows that are not blank: the row with the most known names, else the first, unless
     /// it and those that follow hold one cell each, as titles do, while the rows below hold many. A row that holds values is a
     /// customer's, whatever words it holds; and below one, a single known word proves nothing.
@@ -408,7 +408,7 @@ fn refuse_customer_above(place: &str, source: &Source, below: &VecDeque<Row>) ->
 fn holds_values(row: &Row) -> bool {
     let is_date = |cell: &Cell| matches!(cell, Cell::Date(_));
     let texts: Vec<_> = row.cells.iter().map(Cell::as_shown).collect();
-    row.cells.iter().any(is_date) || Shown::of(texts.iter().map(AsRef::as_ref)).is_masked
+    row.cells.iter().any(is_date) || HeaderMask::of(texts.iter().map(AsRef::as_ref)).is_masked
 }
 
 /// Coarser than the mapping's own comparison: it only has to find the row.
@@ -435,7 +435,7 @@ fn refuse_unparted(place: &str, source: &Source) -> Result<(), Error> {
         [only] if only.name.contains(SEPARATORS) => {
             let how = source.notes.first().map(Note::to_string);
             let how = how.unwrap_or_default();
-            let shown = Shown::of([only.name.as_str()]).header(&only.name);
+            let shown = HeaderMask::of([only.name.as_str()]).header(&only.name);
             Err(Error::of("one_column", &[&place, &shown, &how]))
         }
         _ => Ok(()),
@@ -449,7 +449,7 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &VecDeque<Row>) {
         let text = cell.as_shown().trim().to_owned();
         (!text.is_ascii()).then_some(text)
     };
-    let shown = Shown::of(source.columns.iter().map(|column| column.name.as_str()));
+    let shown = HeaderMask::of(source.columns.iter().map(|column| column.name.as_str()));
     let headers = header.cells.iter().filter_map(telling);
     let headers = headers.map(|text| shown.header(&text).into_owned());
     let values = rows.iter().flat_map(|row| &row.cells).filter_map(telling);

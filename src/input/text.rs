@@ -39,8 +39,8 @@ pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<
     }
     let mut records = Records {
         lines,
-        look: Look::of(sample, delimiter),
-        record: Record::new(delimiter),
+        look: RowLook::of(sample, delimiter),
+        record: CsvRecord::new(delimiter),
         row: 0,
     };
     let mut source = Source::default().with(move || records.next_row());
@@ -78,7 +78,7 @@ fn named(sample: &str) -> Option<char> {
 /// The delimiter by which the most rows of the sample have the same number of cells, more than one.
 fn counted(sample: &str) -> Option<char> {
     let score = |delimiter: char| {
-        let mut record = Record::new(delimiter);
+        let mut record = CsvRecord::new(delimiter);
         most_common(sample.split_inclusive(BREAKS).filter_map(|line| {
             record.take(1, line);
             let is_whole = record.open.is_none();
@@ -101,15 +101,15 @@ fn most_common(widths: impl Iterator<Item = usize>) -> (usize, usize) {
     scores.max().unwrap_or_default()
 }
 
-struct Look {
+struct RowLook {
     delimiter: char,
     width: usize,
     /// Whether a column of it holds phones, ids or addresses of e-mail.
     has_keys: bool,
 }
 
-impl Look {
-    fn of(sample: &str, delimiter: char) -> Look {
+impl RowLook {
+    fn of(sample: &str, delimiter: char) -> RowLook {
         let lines = sample.split(BREAKS);
         let mut rows: Vec<Vec<&str>> = lines.map(|line| line.split(delimiter).collect()).collect();
         let (count, width) = most_common(rows.iter().map(Vec::len));
@@ -117,7 +117,7 @@ impl Look {
         let keys = |column: usize| rows.iter().filter(|cells| is_key(cells[column])).count();
         // Half of all but the header: lines within quotes may be among them.
         let half = count.saturating_sub(1).div_ceil(2).max(1);
-        Look {
+        RowLook {
             delimiter,
             width,
             has_keys: (0..width).any(|column| keys(column) >= half),
@@ -144,7 +144,7 @@ fn is_key(cell: &str) -> bool {
 }
 
 /// The cells of a record, as far as its lines have been taken in.
-struct Record {
+struct CsvRecord {
     delimiter: char,
     cells: Vec<Cut>,
     /// A quoted cell whose end has not come.
@@ -162,9 +162,9 @@ struct Cut {
     is_torn: bool,
 }
 
-impl Record {
+impl CsvRecord {
     fn new(delimiter: char) -> Self {
-        Record {
+        CsvRecord {
             delimiter,
             cells: Vec::new(),
             open: None,
@@ -223,8 +223,8 @@ fn unquoted<'a>(mut rest: &'a str, text: &mut String) -> Option<&'a str> {
 /// The rows of a file, one for each row that a spreadsheet shows.
 struct Records {
     lines: Lines,
-    look: Look,
-    record: Record,
+    look: RowLook,
+    record: CsvRecord,
     /// From 1.
     row: u32,
 }
@@ -387,7 +387,7 @@ mod tests {
         /// Where no cell is torn and none left open, the csv crate cuts the same cells.
         #[test]
         fn the_csv_crate_agrees(text in "[a, \"\r\nم]{0,40}") {
-            let (mut record, mut rows) = (Record::new(','), Vec::new());
+            let (mut record, mut rows) = (CsvRecord::new(','), Vec::new());
             let text = text.replace("\r\n", "\n");
             for line in text.split_inclusive(BREAKS) {
                 record.take(1, line);

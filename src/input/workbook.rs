@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use quick_xml::events::{BytesStart, Event};
 
-use super::format::Format;
+use super::format::CellFormat;
 use super::package::{
     Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Relations, attribute, damaged, is_set,
 };
 use super::source::{MAX_COLUMNS, Merge, Options, Source, has_results};
-use super::xlsx::{Sheet, Tables, unescaped};
+use super::xlsx::{SheetReader, Tables, unescaped};
 use crate::error::Error;
 use crate::mapping::names::fold;
 use crate::model::{Cell, Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET, Row};
@@ -122,14 +122,14 @@ impl Book {
         })
     }
 
-    fn sheet(&mut self, at: usize) -> Result<Sheet, Error> {
+    fn sheet(&mut self, at: usize) -> Result<SheetReader, Error> {
         let SheetPart { name, part, .. } = &self.sheets[at];
         let Some(part) = part else {
             let why = format!("nothing tells where its sheet \"{name}\" is");
             return Err(damaged(&self.package.name, &why));
         };
         let xml = self.package.xml(part, MAX_SHEET_BYTES)?;
-        Ok(Sheet::new(xml, Arc::clone(&self.tables)))
+        Ok(SheetReader::new(xml, Arc::clone(&self.tables)))
     }
 
     /// Finds out which visible sheets hold data. A sheet that cannot be read stops only where it could be the one that is meant.
@@ -260,7 +260,7 @@ fn read_texts(package: &mut Package, part: &str, texts: &mut Vec<Box<str>>) -> R
 }
 
 /// The number formats of the styles that cells refer to.
-fn formats(package: &mut Package, part: &str) -> Result<Vec<Format>, Error> {
+fn formats(package: &mut Package, part: &str) -> Result<Vec<CellFormat>, Error> {
     let mut codes = HashMap::new();
     let mut formats = Vec::new();
     let mut is_in_styles = false;
@@ -273,7 +273,7 @@ fn formats(package: &mut Package, part: &str) -> Result<Vec<Format>, Error> {
         "cellStyles" | "dxfs" => is_in_styles = false,
         "xf" if is_in_styles => {
             let id = attribute(element, "numFmtId").unwrap_or_default();
-            formats.push(Format::of(match codes.get(&id) {
+            formats.push(CellFormat::of(match codes.get(&id) {
                 Some(code) => NumberFormat::Code(String::clone(code)),
                 None => NumberFormat::BuiltIn(id.trim().parse().unwrap_or(0)),
             }));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use quick_xml::events::{BytesStart, Event};
 
 use super::encoding::{MAX_ROW_BYTES, cell_of_text};
-use super::format::{Format, iso_date};
+use super::format::{CellFormat, iso_date};
 use super::package::{Content, Xml, attribute, is_set};
 use super::source::{MAX_COLUMNS, Merge, Source};
 use crate::error::Error;
@@ -25,13 +25,13 @@ const MAX_ROWS: u32 = 1 << 20;
 pub(super) struct Tables {
     pub(super) texts: Vec<Box<str>>,
     /// By the number of a cell's style.
-    pub(super) formats: Vec<Format>,
+    pub(super) formats: Vec<CellFormat>,
     pub(super) is_1904: bool,
     /// Who wrote the formulas did not calculate them: an empty result, or 0, is none.
     pub(super) is_uncalculated: bool,
 }
 
-pub(super) struct Sheet {
+pub(super) struct SheetReader {
     xml: Xml,
     tables: Arc<Tables>,
     is_worksheet: bool,
@@ -44,9 +44,9 @@ pub(super) struct Sheet {
     met: Source,
 }
 
-impl Sheet {
+impl SheetReader {
     pub(super) fn new(xml: Xml, tables: Arc<Tables>) -> Self {
-        Sheet {
+        SheetReader {
             xml,
             tables,
             is_worksheet: false,

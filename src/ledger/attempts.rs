@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::open::{Ledger, Worker};
 use super::reader::Reader;
-use super::sql::{Event, InvitationId, RegisterId, keyed_hash, unmasked};
+use super::sql::{Event, InvitationId, keyed_hash, unmasked};
 use crate::error::{Error, Result};
 use crate::model::{
-    Addresses, Customer, CustomerKey, Moment, Outcome, RunId, Secret, Status, Stop,
+    Addresses, Customer, CustomerKey, Moment, Outcome, RequestName, RunId, Secret, Status, Stop,
 };
 
 /// What became of a request; by default of one that is about no invitation.
@@ -34,7 +34,7 @@ impl Closing {
 }
 
 /// A customer, how his invitation stands, whether it was ever created, and whether this is what was sent.
-pub type Known = (Customer, Status, bool, bool);
+pub type KnownCustomer = (Customer, Status, bool, bool);
 
 /// Now, on the time line of process `p`: as steady as the uptime (`?2`) within one start of the machine (`?3`), else the wall's (`?1`).
 const NOW: &str = "iif(p.boot_id = ?3 AND ?3 <> '', p.anchor_ms + ?2 - p.anchor_uptime_ms, ?1)";
@@ -55,7 +55,7 @@ impl Ledger {
     pub fn open_attempt(
         &self,
         invitation: Option<InvitationId>,
-        register_id: Option<RegisterId>,
+        register_id: Option<RequestName>,
         opened: &Moment,
     ) -> Result<Result<i64>> {
         const OPEN: &str = "
@@ -210,7 +210,7 @@ impl Ledger {
         invitation: InvitationId,
         status: Status,
         words: &str,
-        request: Option<RegisterId>,
+        request: Option<RequestName>,
         now: &Moment,
     ) -> Result<()> {
         let by = "UPDATE attempts SET register_id = ?1 WHERE id = last_insert_rowid()";
@@ -233,7 +233,7 @@ impl Ledger {
     }
 
     /// Notes within a transaction that the register knows what became of a request.
-    pub fn note_told(&self, register_id: RegisterId) -> Result<()> {
+    pub fn note_told(&self, register_id: RequestName) -> Result<()> {
         let note = "UPDATE attempts SET told = 1 WHERE told = 0 AND register_id = ?1";
         self.db.run(note, [register_id])
     }
@@ -295,7 +295,7 @@ impl Reader {
     }
 
     /// Requests of which the register does not know yet what became of them, with their event and the status that follows from it.
-    pub fn untold(&self) -> Result<Vec<(RegisterId, String, Status)>> {
+    pub fn untold(&self) -> Result<Vec<(RequestName, String, Status)>> {
         const UNTOLD: &str = "
             SELECT register_id, event, iif(event IN ('created', 'rejected', 'uncertain'), event, 'pending')
             FROM attempts WHERE told = 0 AND event IS NOT NULL";
@@ -303,14 +303,14 @@ impl Reader {
     }
 
     /// The last request that the register knew of.
-    pub fn newest_told(&self) -> Result<Option<RegisterId>> {
+    pub fn newest_told(&self) -> Result<Option<RequestName>> {
         const NEWEST: &str =
             "SELECT register_id FROM attempts WHERE told = 1 ORDER BY id DESC LIMIT 1";
         self.db.value(NEWEST, ())
     }
 
     /// Names this ledger among those of its team.
-    pub fn register_name(&self) -> RegisterId {
+    pub fn register_name(&self) -> [u8; 16] {
         keyed_hash(&self.salt, b"register", &[])
     }
 
@@ -321,7 +321,7 @@ impl Reader {
         after: i64,
         at_most: usize,
         and_status: bool,
-    ) -> Result<Vec<(i64, Known)>> {
+    ) -> Result<Vec<(i64, KnownCustomer)>> {
         // Of older contents it is known that they are his, and of the first and the last that they were sent.
         const KNOWN: &str = "
             SELECT k.content_id, iif(?3 AND k.content_id = i.content_id, i.status, 'pending'), i.was_created IS 1,

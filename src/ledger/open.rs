@@ -8,7 +8,7 @@ use rusqlite::Params;
 use rusqlite::config::DbConfig;
 
 use super::memory::{LOG, Lock, OnLoss, age, held, set_aside};
-use super::place::{self, LOG_MAX_BYTES, NEW, Watch, beside};
+use super::place::{self, FileWatch, LOG_MAX_BYTES, NEW, beside};
 use super::reader::{
     APPLICATION_ID, MIGRATIONS, Reader, is_log_of_another, open_with_memory, refuse_unseen, schema,
 };
@@ -57,7 +57,7 @@ pub struct Ledger {
     /// What was lost is forgotten once something is sent; until then a person may still say no.
     forgets: Cell<bool>,
     pub(super) since: Moment,
-    pub(super) watch: Watch,
+    pub(super) watch: FileWatch,
     /// Uptime at the last intent, and when the log was last written back.
     pub(super) opened_ms: Cell<i64>,
     written_back_ms: Cell<i64>,
@@ -99,7 +99,7 @@ impl Ledger {
         // A purge that was killed may have left in the log that the file is to be cut: that is done before anybody watches for cuts.
         reader.db.script(WRITE_BACK)?;
         let mut ledger = Ledger {
-            watch: Watch::new(reader.path()),
+            watch: FileWatch::new(reader.path()),
             reader,
             lock,
             process: 0,

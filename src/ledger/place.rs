@@ -178,19 +178,19 @@ pub(super) const LOG_MAX_BYTES: u64 = 64 << 20;
 
 /// Notices when the ledger or its write-ahead log is deleted, replaced or cut while it is open: what is then written goes nowhere.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FileWatch {
     path: PathBuf,
     /// Ledger and log, when last looked at.
-    seen: Cell<[Seen; 2]>,
+    seen: Cell<[SeenFile; 2]>,
 }
 
 /// Which file it was, and its bytes.
-type Seen = (Option<(u64, u64)>, u64);
+type SeenFile = (Option<(u64, u64)>, u64);
 
-impl Watch {
+impl FileWatch {
     /// Remembers the files as they are now.
-    pub(super) fn new(path: &Path) -> Watch {
-        Watch {
+    pub(super) fn new(path: &Path) -> FileWatch {
+        FileWatch {
             path: path.to_path_buf(),
             seen: Cell::new(look(path)),
         }
@@ -199,7 +199,7 @@ impl Watch {
     /// Complains when they are no longer the same; of what was cut, for ever.
     pub(super) fn check(&self) -> Result<()> {
         let seen = look(&self.path);
-        let are_same = |were: [Seen; 2]| were.map(|file| file.0) == seen.map(|file| file.0);
+        let are_same = |were: [SeenFile; 2]| were.map(|file| file.0) == seen.map(|file| file.0);
         if !self.is_cut() && are_same(self.seen.replace(seen)) {
             return Ok(());
         }
@@ -214,7 +214,7 @@ impl Watch {
     }
 }
 
-fn look(path: &Path) -> [Seen; 2] {
+fn look(path: &Path) -> [SeenFile; 2] {
     ["", "-wal"].map(|suffix| {
         let file = beside(path, suffix);
         (identity(&file).map(|(identity, _)| identity), size(&file))

@@ -2,7 +2,7 @@
 
 use super::memory::delete_aside;
 use super::open::Ledger;
-use super::place::Watch;
+use super::place::FileWatch;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::model::Timestamp;
@@ -25,7 +25,7 @@ impl Ledger {
         failpoint::pass("after_vacuum");
         self.cut_log()?;
         self.db.script("PRAGMA secure_delete = FAST")?;
-        self.watch = Watch::new(self.path());
+        self.watch = FileWatch::new(self.path());
         delete_aside(self.path(), cutoff.0)?;
         Ok(report.unwrap_or_default())
     }

@@ -26,12 +26,12 @@ type Line = (
     Option<String>,
     Option<Timestamp>,
     Option<bool>,
-    Json<Vec<Told>>,
+    Json<Vec<ToldAttempt>>,
 );
 
 /// An attempt as a [`Line`] tells it.
 #[derive(serde::Deserialize)]
-struct Told {
+struct ToldAttempt {
     #[serde(flatten)]
     record: AttemptRecord,
     token: Option<String>,
@@ -248,11 +248,11 @@ fn result(line: Line, width: usize, is_held: bool) -> ResultRow {
 }
 
 /// What a row's attempts came to, oldest first; `is_changed`: they created its invitation with other content than its own.
-fn came_to(result: &mut ResultRow, attempts: &[Told], is_held: bool, is_changed: bool) {
+fn came_to(result: &mut ResultRow, attempts: &[ToldAttempt], is_held: bool, is_changed: bool) {
     let (mut is_on_its_way, mut is_answered) = (false, false);
     // What was said of it last, and what the team's register said.
     let (mut said, mut elsewhere) = ((None, None), None);
-    for Told { record, token } in attempts {
+    for ToldAttempt { record, token } in attempts {
         let message = record.message.clone();
         match record.event.parse() {
             Ok(Event::Elsewhere) => elsewhere = message,

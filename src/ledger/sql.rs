@@ -25,8 +25,8 @@ pub(super) struct Db {
 }
 
 /// What is read of one line of an answer: a tuple of its columns, or what is made of them.
-pub(super) trait Record: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error> {}
-impl<T: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error>> Record for T {}
+pub(super) trait SqlRecord: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error> {}
+impl<T: for<'r> TryFrom<&'r Row<'r>, Error = rusqlite::Error>> SqlRecord for T {}
 
 impl Db {
     /// Opens `file`, which people know as `path`, to write it or only to look. There must be one.
@@ -69,7 +69,7 @@ impl Db {
         ran.map_err(|error| self.told(&error))
     }
 
-    pub(super) fn first<T: Record>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
+    pub(super) fn first<T: SqlRecord>(&self, sql: &str, params: impl Params) -> Result<Option<T>> {
         let first = || {
             let mut statement = self.conn.prepare_cached(sql)?;
             let row = statement.query_row(params, |row| T::try_from(row));
@@ -83,7 +83,7 @@ impl Db {
         Ok(self.first::<(T,)>(sql, params)?.map(|(value,)| value))
     }
 
-    pub(super) fn all<T: Record>(&self, sql: &str, params: impl Params) -> Result<Vec<T>> {
+    pub(super) fn all<T: SqlRecord>(&self, sql: &str, params: impl Params) -> Result<Vec<T>> {
         let mut all = Vec::new();
         self.each(sql, params, |one| {
             all.push(one);
@@ -104,7 +104,7 @@ impl Db {
     }
 
     /// One row after the other, however many there are.
-    pub(super) fn each<T: Record>(
+    pub(super) fn each<T: SqlRecord>(
         &self,
         sql: &str,
         params: impl Params,
@@ -171,9 +171,6 @@ pub(super) fn not_a_ledger(path: &Path) -> Error {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct InvitationId(pub i64);
-
-/// A request's name, or a ledger's, in the team's register.
-pub type RegisterId = [u8; 16];
 
 /// Somebody's word on an invitation. The events of requests are the words of [`Why`](crate::model::Why), `created` and `answered`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]

@@ -8,10 +8,10 @@ use rusqlite::Row;
 use super::memory::held;
 use super::open::Ledger;
 use super::reader::Reader;
-use super::sql::{Event, InvitationId, RegisterId, unmasked};
+use super::sql::{Event, InvitationId, unmasked};
 use crate::error::Result;
 use crate::model::{
-    Customer, CustomerKey, Fault, Moment, Plan, RowNumber, RunId, Standing, Status,
+    Customer, CustomerKey, Fault, Moment, Plan, RequestName, RowNumber, RunId, Standing, Status,
 };
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
@@ -22,7 +22,7 @@ pub struct DueRow {
     /// The status that a person's word or new content has overcome, if any.
     pub overcome: Option<Status>,
     /// The last request for this customer that is known of, here or at a colleague's: what was overcome is what came of it.
-    pub known: Option<RegisterId>,
+    pub known: Option<RequestName>,
 }
 
 /// A row of a sheet beside the invitation that it asks for, which was there before it.

@@ -58,7 +58,7 @@ struct Visit<'a> {
 struct Noted;
 
 /// What reading one value came to.
-type Found<'a> = Result<Option<Cow<'a, str>>, Noted>;
+type ReadValue<'a> = Result<Option<Cow<'a, str>>, Noted>;
 
 impl<'a> Visit<'a> {
     /// The row's invitation; `None` only with a problem noted.
@@ -146,7 +146,7 @@ impl<'a> Visit<'a> {
         let fields = self.mapping.identity.as_deref()?;
         let repairs_before = self.repairs.len();
         let found = fields.iter().map(|field| self.identity_value(field));
-        let found: Vec<Found<'a>> = found.collect();
+        let found: Vec<ReadValue<'a>> = found.collect();
         // What is compared and never sent: what was mended in it concerns nobody.
         self.repairs.truncate(repairs_before);
         let values: Vec<_> = found.into_iter().collect::<Result<_, _>>().ok()?;
@@ -161,7 +161,7 @@ impl<'a> Visit<'a> {
     }
 
     /// As its field is read, where it is one's; what is wrong with it is told of that one.
-    fn identity_value(&mut self, field: &'a Field) -> Found<'a> {
+    fn identity_value(&mut self, field: &'a Field) -> ReadValue<'a> {
         let column = field.columns[0];
         let cell = self.row.cell(column);
         match field.read(column, cell) {
@@ -187,7 +187,7 @@ impl<'a> Visit<'a> {
 
     fn values(&mut self, group: &'a [Field]) -> IndexMap<&'a str, Cow<'a, str>> {
         let fields = group.iter();
-        let mut found: Vec<Found<'a>> = fields.map(|field| self.value(field)).collect();
+        let mut found: Vec<ReadValue<'a>> = fields.map(|field| self.value(field)).collect();
         for (at, field) in group.iter().enumerate() {
             if let Some(condition) = unmet(group, field, &found) {
                 if matches!(found[at], Ok(Some(_))) {
@@ -212,7 +212,7 @@ impl<'a> Visit<'a> {
         values.collect()
     }
 
-    fn value(&mut self, field: &'a Field) -> Found<'a> {
+    fn value(&mut self, field: &'a Field) -> ReadValue<'a> {
         if let Some(template) = &field.template {
             return self.render(template, field);
         }
@@ -226,13 +226,13 @@ impl<'a> Visit<'a> {
     }
 
     /// A template's text for this row, read as the field's type. Nothing when all its columns are empty.
-    fn render(&mut self, template: &Template, field: &'a Field) -> Found<'a> {
+    fn render(&mut self, template: &Template, field: &'a Field) -> ReadValue<'a> {
         // Every problem is noted before the first fault counts.
         let found = field.columns.iter().map(|&column| {
             let read = Kind::Text.read(self.row.cell(column));
             self.note(column, field, read)
         });
-        let found: Vec<Found<'a>> = found.collect();
+        let found: Vec<ReadValue<'a>> = found.collect();
         let values: Vec<_> = found.into_iter().collect::<Result<_, _>>()?;
         if !values.is_empty() && values.iter().all(Option::is_none) {
             return Ok(None);
@@ -265,7 +265,7 @@ impl<'a> Visit<'a> {
         column: usize,
         field: &Field,
         read: Result<Option<Reading<'a>>, Fault>,
-    ) -> Found<'a> {
+    ) -> ReadValue<'a> {
         let cell = self.row.cell(column);
         let reading =
             read.map_err(|fault| self.problem(Some(column), &field.key, &fault, cell.shown()))?;
@@ -294,7 +294,7 @@ impl<'a> Visit<'a> {
     }
 
     /// Notes birth dates of nobody alive, and one that is not that in the national id.
-    fn check_birth_dates(&mut self, group: &[Field], found: &[Found<'_>]) {
+    fn check_birth_dates(&mut self, group: &[Field], found: &[ReadValue<'_>]) {
         let texts = found.iter().map(|found| found.as_ref().ok()?.as_deref());
         let mut all = group.iter().zip(texts);
         let births = all.clone().filter(|(field, _)| field.is_birth_date);
@@ -382,7 +382,7 @@ impl<'a> Visit<'a> {
 fn unmet<'g>(
     group: &'g [Field],
     field: &'g Field,
-    found: &[Found<'_>],
+    found: &[ReadValue<'_>],
 ) -> Option<&'g FormCondition> {
     let mut above = field.condition.as_ref();
     // A form's questions are a tree; whatever else it may be, nobody climbs for ever.

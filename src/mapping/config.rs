@@ -13,7 +13,7 @@ use toml::{Spanned, Value};
 
 use super::diagnostics::Origin;
 use super::names::visible;
-use super::reading::Reading;
+use super::reading::ConfigReader;
 use super::template::Template;
 use super::value::{Country, DecimalMark, check_date_format, check_date_input};
 use super::words::names_a_birth_date;
@@ -338,7 +338,7 @@ impl Config {
         };
         // With its places as they are told.
         let own = own.map(|own| " ".repeat(text.len() + 1) + &own.origin.text);
-        let mut reading = Reading::of(text, own.as_deref());
+        let mut reading = ConfigReader::of(text, own.as_deref());
         let mut config: Config = reading.read();
         config.origin = origin;
         config.check_contract(&mut reading);
@@ -366,7 +366,7 @@ impl Config {
         ids.copied().collect()
     }
 
-    fn check_contract(&self, reading: &mut Reading<'_>) {
+    fn check_contract(&self, reading: &mut ConfigReader<'_>) {
         let contract = &self.contract;
         for types in contract.all_types() {
             if types.get_ref().0.iter().any(|id| id.0 < 1) {
@@ -402,7 +402,7 @@ impl FieldConfig {
         field_type.map_or(FieldType::Text, |name| *name.get_ref())
     }
 
-    fn check(&self, key: &str, span: &Range<usize>, reading: &mut Reading<'_>) {
+    fn check(&self, key: &str, span: &Range<usize>, reading: &mut ConfigReader<'_>) {
         let sources = [
             self.column.as_ref().map(|_| "\"column\""),
             self.template.as_ref().map(|_| "\"template\""),
@@ -449,7 +449,7 @@ impl FieldConfig {
     }
 
     /// Refuses options of other types, and all of them beside a constant.
-    fn check_options(&self, reading: &mut Reading<'_>) {
+    fn check_options(&self, reading: &mut ConfigReader<'_>) {
         let (number, date) = (Some(FieldType::Number), Some(FieldType::Date));
         let choice = Some(FieldType::Choice);
         for (option, span, owner) in [

@@ -51,7 +51,7 @@ pub(crate) struct ConfigProblem {
     pub told: Error,
     /// Where, as a byte range of the TOML; none when the fault is in no line (a file without headers, say).
     pub span: Option<Range<usize>>,
-    pub shown: Shown,
+    pub shown: Visible,
 }
 
 impl From<Error> for ConfigProblem {
@@ -59,14 +59,14 @@ impl From<Error> for ConfigProblem {
         ConfigProblem {
             told,
             span: None,
-            shown: Shown::Whole,
+            shown: Visible::Whole,
         }
     }
 }
 
 /// What of a problem's line may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum Visible {
     /// All of it: its keys are known here.
     Whole,
     /// The key, and nothing of what stands behind it: nobody can tell what a key that is not known, or a line that is no TOML, holds.
@@ -76,7 +76,7 @@ pub(crate) enum Shown {
 }
 
 impl ConfigProblem {
-    pub fn at(span: Range<usize>, shown: Shown, told: Error) -> Self {
+    pub fn at(span: Range<usize>, shown: Visible, told: Error) -> Self {
         let span = Some(span);
         ConfigProblem { told, span, shown }
     }
@@ -156,17 +156,17 @@ pub(super) fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// What may be seen of the line that a span begins in, and where in that the span is.
-fn visible(shown: Shown, text: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
+fn visible(shown: Visible, text: &str, span: &Range<usize>) -> Option<(String, Range<usize>)> {
     let place = line_around(text, span.start);
     let before = &text[..place.start];
     let line = text[place.clone()].trim_end_matches('\r');
-    if shown == Shown::Number || may_hold_a_secret(before, line) {
+    if shown == Visible::Number || may_hold_a_secret(before, line) {
         return None;
     }
     let within = |at: usize| line.floor_char_boundary(at.saturating_sub(place.start));
     let (start, end) = (within(span.start), within(span.end.max(span.start)));
     // An address may carry a login.
-    if shown == Shown::Whole && !line.contains("://") {
+    if shown == Visible::Whole && !line.contains("://") {
         // A comment may say anything.
         let comment = line[end..].find('#').map_or(line.len(), |at| end + at);
         let shown = line[..comment].trim_end().len().max(end);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, Text, TypeKey};
-use super::diagnostics::{ConfigProblem, Shown};
+use super::diagnostics::{ConfigProblem, Visible};
 use super::form::{BindOptions, TypeForm, choice_pairs, type_of};
 use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
@@ -119,7 +119,7 @@ impl<'a> Binder<'a> {
 
     pub fn refuse_at(&mut self, span: Range<usize>, told: Error) {
         self.problems
-            .push(ConfigProblem::at(span, Shown::Whole, told));
+            .push(ConfigProblem::at(span, Visible::Whole, told));
     }
 
     /// The positions of the columns that the config names in one place; what the sheet lacks is noted there.

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use toml::Spanned;
 
 use super::config::{Columns, Config};
-use super::names::{Shown, agreed, did_you_mean, fold, visible};
+use super::names::{HeaderMask, agreed, did_you_mean, fold, visible};
 use super::template;
 use super::words::Role;
 use crate::error::Error;
@@ -82,14 +82,14 @@ pub(crate) fn parts(header: &str) -> impl Iterator<Item = &str> {
 pub(crate) struct Header<'a> {
     pub columns: &'a [Column],
     folded: Vec<String>,
-    shown: Shown,
+    shown: HeaderMask,
 }
 
 impl<'a> Header<'a> {
     pub fn new(columns: &'a [Column]) -> Self {
         Header {
             columns,
-            shown: Shown::of(columns.iter().map(|column| column.name.as_str())),
+            shown: HeaderMask::of(columns.iter().map(|column| column.name.as_str())),
             folded: columns.iter().map(|column| fold(&column.name)).collect(),
         }
     }

@@ -218,13 +218,13 @@ pub fn did_you_mean<'a>(
 /// How the headers of one sheet are shown on a terminal or in a log. Where one of them looks like a value, the header row
 /// is really somebody's data, and all of them are masked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shown {
+pub struct HeaderMask {
     pub is_masked: bool,
 }
 
-impl Shown {
+impl HeaderMask {
     pub fn of<'a>(headers: impl IntoIterator<Item = &'a str>) -> Self {
-        Shown {
+        HeaderMask {
             is_masked: headers.into_iter().any(looks_like_a_value),
         }
     }

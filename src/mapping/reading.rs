@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostics::{
-    ConfigProblem, MOST_PROBLEMS, Origin, Shown, line_around, login_in, names_a_secret, refusal,
+    ConfigProblem, MOST_PROBLEMS, Origin, Visible, line_around, login_in, names_a_secret, refusal,
 };
 use super::names::did_you_mean;
 use crate::error::Error;
@@ -32,7 +32,7 @@ const REGISTER: &str = "register";
 
 /// A TOML file that may be wrong in several places, read by serde nevertheless: what it refuses is noted and taken out, and
 /// it reads again.
-pub(crate) struct Reading<'t> {
+pub(crate) struct ConfigReader<'t> {
     text: &'t str,
     root: Spanned<DeTable<'t>>,
     pub problems: Vec<ConfigProblem>,
@@ -41,11 +41,11 @@ pub(crate) struct Reading<'t> {
     hidden: Vec<Range<usize>>,
 }
 
-impl<'t> Reading<'t> {
+impl<'t> ConfigReader<'t> {
     /// `own`: the user's config, sound in itself, of which what this one leaves open is taken.
     pub fn of(text: &'t str, own: Option<&'t str>) -> Self {
         let (root, syntax_errors) = DeTable::parse_recoverable(text);
-        let mut reading = Reading {
+        let mut reading = ConfigReader {
             text,
             root,
             problems: Vec::new(),
@@ -65,7 +65,7 @@ impl<'t> Reading<'t> {
         for error in syntax_errors {
             let told = Error::of("config_invalid.no_toml", &[&error.message()]);
             let span = error.span().unwrap_or_default();
-            let problem = ConfigProblem::at(span, Shown::Key, told);
+            let problem = ConfigProblem::at(span, Visible::Key, told);
             reading.problems.push(problem);
         }
         if let Some(own) = own {
@@ -83,8 +83,8 @@ impl<'t> Reading<'t> {
             let line = line_around(self.text, span.start);
             let is_on =
                 |hidden: &Range<usize>| hidden.start <= line.end && line.start <= hidden.end;
-            if problem.shown == Shown::Whole && self.hidden.iter().any(is_on) {
-                problem.shown = Shown::Key;
+            if problem.shown == Visible::Whole && self.hidden.iter().any(is_on) {
+                problem.shown = Visible::Key;
             }
         }
         (!self.problems.is_empty()).then(|| refusal(self.problems, origin, None))
@@ -110,7 +110,7 @@ impl<'t> Reading<'t> {
 
     pub fn refuse(&mut self, span: Range<usize>, told: Error) {
         self.problems
-            .push(ConfigProblem::at(span, Shown::Whole, told));
+            .push(ConfigProblem::at(span, Visible::Whole, told));
     }
 
     /// Whether nothing below this path was taken out, so that what lacks there was never written.
@@ -119,7 +119,7 @@ impl<'t> Reading<'t> {
         !removed.any(|removed| removed.iter().zip(path).all(|(a, b)| a == b))
     }
 
-    fn take_out(&mut self, span: &Range<usize>) -> Option<Place> {
+    fn take_out(&mut self, span: &Range<usize>) -> Option<TakenEntry> {
         let place = take_entry(self.root.get_mut(), span)?;
         if place.is_anyones {
             self.hidden.push(place.whole.clone());
@@ -132,7 +132,7 @@ impl<'t> Reading<'t> {
 /// The names on the way to an entry of the TOML.
 type Path = Vec<String>;
 
-struct Place {
+struct TakenEntry {
     path: Path,
     is_key: bool,
     whole: Range<usize>,
@@ -141,7 +141,7 @@ struct Place {
 }
 
 /// Takes the innermost entry out whose key or value this span is, or lies in.
-fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
+fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<TakenEntry> {
     let lies_in = |outer: &Range<usize>| outer.start <= span.start && span.end <= outer.end;
     let place = table.iter_mut().find_map(|(key, value)| {
         let name = key.get_ref().to_string();
@@ -159,7 +159,7 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
             }
             is_table = true;
         }
-        (is_key || is_inside).then(|| Place {
+        (is_key || is_inside).then(|| TakenEntry {
             is_anyones: is_key || is_table || name == REGISTER,
             path: vec![name],
             is_key,
@@ -172,7 +172,7 @@ fn take_entry(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<Place> {
     Some(place)
 }
 
-impl Place {
+impl TakenEntry {
     /// What serde says of it, for people, and advice. Messages of ours are a predicate, and advice in a second line; serde's own
     /// end with what it expected.
     fn told(&self, message: &str, text: &str) -> Error {
@@ -290,7 +290,7 @@ fn find_secrets(table: &DeTable<'_>, path: &mut Path, found: &mut Vec<ConfigProb
         match (secret, value.get_ref()) {
             (Some((place, told)), _) => {
                 let told = Error::of(told, &[&name]);
-                found.push(ConfigProblem::at(place, Shown::Number, told));
+                found.push(ConfigProblem::at(place, Visible::Number, told));
             }
             (None, DeValue::Table(inner)) => find_secrets(inner, path, found),
             _ => {}

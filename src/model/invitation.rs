@@ -52,6 +52,9 @@ pub struct Recipient {
 /// for one.
 pub type CustomerKey = [u8; 16];
 
+/// Names a request in the team's register, before that has heard of it.
+pub type RequestName = [u8; 16];
+
 /// The keys by phone and by e-mail, each with the contract types; the first that is there is the customer's unless other columns tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Addresses {

@@ -29,7 +29,7 @@ use crate::model::{Binding, Secret, is_loopback};
 
 /// Where the register is, and how to get there.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct RegisterAddress {
     /// `postgres://…`
     pub url: String,
     pub password: Option<Secret>,
@@ -65,7 +65,7 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Connects to nothing yet.
-    pub(super) fn new(place: &Place, member: Option<Arc<Member>>) -> Result<Connection> {
+    pub(super) fn new(place: &RegisterAddress, member: Option<Arc<Member>>) -> Result<Connection> {
         Ok(Connection {
             config: config(place)?,
             tls: Tls::new(&place.authorities)?,
@@ -256,7 +256,7 @@ fn is_away<T>(answer: &Result<T>) -> bool {
     error.is_some_and(|error| error.kind == Kind::Stopped)
 }
 
-fn config(place: &Place) -> Result<Config> {
+fn config(place: &RegisterAddress) -> Result<Config> {
     // What libpq calls so is what is always done here.
     let url = place.url.replace("sslmode=verify-full", "sslmode=require");
     let invalid = |cause: &str| Error::of("register_address_invalid", &[&cause]);
@@ -377,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_name_of_this_computer_beside_the_address_of_another_has_the_way_encrypted() {
-        let place = Place {
+        let place = RegisterAddress {
             url: "postgres://localhost/x?hostaddr=192.0.2.2".to_owned(),
             password: None,
             authorities: Vec::new(),

@@ -12,9 +12,6 @@ use crate::error::{Error, Result};
 use crate::mapping::names::comparable;
 use crate::model::{Binding, Customer, CustomerKey, Secret};
 
-/// Names a request before the register has heard of it.
-pub type AttemptId = [u8; 16];
-
 /// A request leaves within this time of asking, or never: whoever takes it for lost waits longer.
 pub const FENCE: Duration = Duration::from_secs(5);
 /// What clocks and slow machines may add to fence and timeout before a request counts as lost.

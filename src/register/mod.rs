@@ -17,16 +17,16 @@ use tokio_postgres::types::Type;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, Result};
-use crate::model::{Binding, Customer, CustomerKey, Fault, Status, Timestamp};
+use crate::model::{Binding, Customer, CustomerKey, Fault, RequestName, Status, Timestamp};
 use connection::{Connection, Parameters, first, unknown_tenant};
 use member::{Member, random};
 
-pub use connection::Place;
-pub use member::{AttemptId, FENCE, Party, TeamKey};
+pub use connection::RegisterAddress;
+pub use member::{FENCE, Party, TeamKey};
 
 /// What the register says to one more request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Admission {
     Granted,
     /// No request may leave for so long; then ask again.
     Wait(Duration),
@@ -43,7 +43,7 @@ pub struct Claim {
     pub by: String,
     pub at: Timestamp,
     /// The request of which that came; none after a person's word.
-    pub request: Option<AttemptId>,
+    pub request: Option<RequestName>,
     /// Somebody else's, whose number by another column coincides.
     pub is_strangers: bool,
 }
@@ -80,7 +80,11 @@ const BEAT: Duration = Duration::from_millis(500);
 
 impl Register {
     /// Says who comes; `may_be_restored`: also where the register was restored, so that only `status` and `remember` make sense.
-    pub async fn connect(place: &Place, party: Party, may_be_restored: bool) -> Result<Register> {
+    pub async fn connect(
+        place: &RegisterAddress,
+        party: Party,
+        may_be_restored: bool,
+    ) -> Result<Register> {
         const TICK: &str = "SELECT n FROM vlens_batch.tick($1, $2)";
         let member = Arc::new(Member {
             party,
@@ -106,7 +110,11 @@ impl Register {
     }
 
     /// Makes the schema where it is missing, and the tenant's line with these limits. True when the schema was made.
-    pub async fn init(place: &Place, party: &Party, limits: [Option<u32>; 2]) -> Result<bool> {
+    pub async fn init(
+        place: &RegisterAddress,
+        party: &Party,
+        limits: [Option<u32>; 2],
+    ) -> Result<bool> {
         const LOOK: &str = "SELECT to_regnamespace('vlens_batch') IS NULL";
         const ENTER: &str =
             "SELECT vlens_batch.enter_tenant($1, $2, $3, $4, $5, make_interval(secs => $6))";
@@ -131,7 +139,10 @@ impl Register {
     }
 
     /// Where the register of a tenant stands: a document for people, and its clock. Whoever only looks is no process, and needs no key.
-    pub async fn look(place: &Place, of: &Binding) -> Result<(serde_json::Value, Timestamp)> {
+    pub async fn look(
+        place: &RegisterAddress,
+        of: &Binding,
+    ) -> Result<(serde_json::Value, Timestamp)> {
         const LOOK: &str = include_str!("overview.sql");
         let connection = Connection::new(place, None)?;
         let name = connection.name();
@@ -153,7 +164,7 @@ impl Register {
         self.member.is_known.load(Ordering::Relaxed)
     }
 
-    pub fn new_attempt() -> Result<AttemptId> {
+    pub fn new_attempt() -> Result<RequestName> {
         random()
     }
 
@@ -161,11 +172,11 @@ impl Register {
     /// same id, the answer is the same.
     pub async fn open_attempt(
         &self,
-        attempt: AttemptId,
+        attempt: RequestName,
         customer: Option<&Customer>,
         over: Option<Status>,
-        known: Option<AttemptId>,
-    ) -> Result<Verdict> {
+        known: Option<RequestName>,
+    ) -> Result<Admission> {
         let open = format!(
             "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, $7, $8, encode($9, 'hex')::uuid, $10)"
         );
@@ -184,13 +195,13 @@ impl Register {
         ];
         let row = first(self.connection.call(&open, parameters).await?)?;
         Ok(match row.get(0) {
-            "granted" => Verdict::Granted,
+            "granted" => Admission::Granted,
             "wait" => {
                 let ms: i64 = row.get(1);
-                Verdict::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+                Admission::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
             }
-            "taken" => Verdict::Taken(claim_in(&row, 2)),
-            "strangers" => Verdict::Taken(Claim {
+            "taken" => Admission::Taken(claim_in(&row, 2)),
+            "strangers" => Admission::Taken(Claim {
                 is_strangers: true,
                 ..claim_in(&row, 2)
             }),
@@ -201,7 +212,7 @@ impl Register {
     /// Tells what became of a request: an event's word, the customer's status by it, and for how long nobody of the team may send.
     pub async fn close_attempt(
         &self,
-        attempt: AttemptId,
+        attempt: RequestName,
         event: &str,
         status: Status,
         pause: Option<Duration>,

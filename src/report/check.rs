@@ -14,7 +14,7 @@ use tempfile::SpooledTempFile;
 
 use super::text::Look;
 use crate::error::{Error, Result};
-use crate::mapping::names::Shown;
+use crate::mapping::names::HeaderMask;
 use crate::model::{Cell, Judged, RowNumber, Verdict, mask, meaning, printable_json, to_json};
 
 const EXAMPLES: usize = 3;
@@ -194,7 +194,7 @@ impl CheckTally {
 
     /// The result for people, worst first, on a screen of so many lines, of which none should scroll away. Values are masked, but for
     /// the filled row's; `more` is what the template names beside the tally.
-    pub fn text(&self, more: &Json, headers: &Shown, lines: usize, look: Look) -> String {
+    pub fn text(&self, more: &Json, headers: &HeaderMask, lines: usize, look: Look) -> String {
         let shown = |of_problems| {
             let groups = self.groups(of_problems).into_iter();
             let groups = groups.map(|(column, code, group)| {

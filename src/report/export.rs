@@ -22,7 +22,7 @@ use crate::model::{
     Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, clap::ValueEnum,
 )]
 #[strum(serialize_all = "lowercase", ascii_case_insensitive)]
-pub enum Format {
+pub enum ExportFormat {
     /// Comma-separated values, UTF-8
     Csv,
     /// An Excel workbook
@@ -46,16 +46,21 @@ pub struct Export<'a> {
 }
 
 /// Gives what takes them all rows, one by one and in order.
-pub type Rows<'r> = dyn FnMut(&mut dyn FnMut(&ResultRow) -> Result<()>) -> Result<()> + 'r;
+pub type RowFeed<'r> = dyn FnMut(&mut dyn FnMut(&ResultRow) -> Result<()>) -> Result<()> + 'r;
 
 const BUFFER_BYTES: usize = 1 << 16;
 
 impl Export<'_> {
-    pub fn write(&self, format: Format, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+    pub fn write(
+        &self,
+        format: ExportFormat,
+        out: impl Write,
+        rows: &mut RowFeed<'_>,
+    ) -> Result<()> {
         match format {
-            Format::Csv => self.csv(out, rows),
-            Format::Jsonl => self.jsonl(out, rows),
-            Format::Xlsx => self.xlsx(out, rows),
+            ExportFormat::Csv => self.csv(out, rows),
+            ExportFormat::Jsonl => self.jsonl(out, rows),
+            ExportFormat::Xlsx => self.xlsx(out, rows),
         }
     }
 
@@ -64,7 +69,7 @@ impl Export<'_> {
         self.columns.iter().map(String::as_str).zip(cells)
     }
 
-    fn csv(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+    fn csv(&self, out: impl Write, rows: &mut RowFeed<'_>) -> Result<()> {
         let mut builder = csv::WriterBuilder::new();
         let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
         let names = self
@@ -87,7 +92,7 @@ impl Export<'_> {
     }
 
     /// The source's columns under `source`, in the sheet's order; the result's members beside it, without prefix.
-    fn jsonl(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+    fn jsonl(&self, out: impl Write, rows: &mut RowFeed<'_>) -> Result<()> {
         let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
         let keys = keys(self.columns);
         let names = RESULT_COLUMNS.map(|name| name.replace("vlens_", ""));
@@ -108,7 +113,7 @@ impl Export<'_> {
     }
 
     /// The team's own sheet with the result columns, statuses coloured, header frozen, filter on.
-    fn xlsx(&self, out: impl Write, rows: &mut Rows<'_>) -> Result<()> {
+    fn xlsx(&self, out: impl Write, rows: &mut RowFeed<'_>) -> Result<()> {
         let (columns, language) = (self.columns, self.language);
         let right_to_left = Language::of(columns) == Language::Arabic;
         let mut book = Book::begin(Workbook::new(), RESULTS_SHEET, right_to_left, self.mark)?;

@@ -15,10 +15,10 @@ mod workbook;
 
 pub use annotate::{Annotator, SheetShape};
 pub use check::CheckTally;
-pub use export::{Export, Format};
+pub use export::{Export, ExportFormat};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use progress::{Progress, Tell};
 pub use template::{TemplateSpec, write_template};
-pub use text::{Finding, Further, Level, Look, counted, not_done, reason, rendered, texts};
+pub use text::{Finding, Further, Look, Severity, counted, not_done, reason, rendered, texts};
 pub use words::{Language, is_added};
 pub use workbook::AUTHOR;

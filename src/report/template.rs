@@ -48,7 +48,7 @@ const EXAMPLES: [(&str, &str); 3] = [
     ("purpose", "Home repairs"),
 ];
 
-struct Column {
+struct TemplateColumn {
     /// The recipient's columns are as fields of the form.
     field: FormField,
     field_type: FieldType,
@@ -57,7 +57,7 @@ struct Column {
     is_recipient: bool,
 }
 
-impl Column {
+impl TemplateColumn {
     fn format(&self) -> Format {
         match self.field_type {
             FieldType::Date => Format::new().set_num_format("yyyy-mm-dd"),
@@ -69,12 +69,12 @@ impl Column {
 
 impl TemplateSpec<'_> {
     /// The recipient's columns, then one for each field of the form.
-    fn columns(&self) -> Vec<Column> {
+    fn columns(&self) -> Vec<TemplateColumn> {
         let recipient = [
             ("phoneNumber", "template_phone"),
             ("email", "template_email"),
         ];
-        let recipient = recipient.map(|(key, label)| Column {
+        let recipient = recipient.map(|(key, label)| TemplateColumn {
             field: FormField {
                 key: key.to_owned(),
                 label: Language::English.word(label).to_owned(),
@@ -86,7 +86,7 @@ impl TemplateSpec<'_> {
             is_recipient: true,
         });
         let fields = self.form.fields.iter().zip(self.types);
-        let fields = fields.map(|(field, &field_type)| Column {
+        let fields = fields.map(|(field, &field_type)| TemplateColumn {
             field: field.clone(),
             field_type,
             key: format!("{}.{}", self.id, field.key),
@@ -95,12 +95,12 @@ impl TemplateSpec<'_> {
         recipient.into_iter().chain(fields).collect()
     }
 
-    fn is_required(&self, column: &Column) -> bool {
+    fn is_required(&self, column: &TemplateColumn) -> bool {
         column.is_recipient || self.required.contains(&column.field.key)
     }
 
     /// In the wanted languages; the other is better than none.
-    fn labels(&self, column: &Column) -> Vec<String> {
+    fn labels(&self, column: &TemplateColumn) -> Vec<String> {
         let both: &[Language] = &[Language::Arabic, Language::English];
         let label = |language: &Language| label_in(&column.field, *language);
         let has_label = |language: &Language| !label(language).is_empty();
@@ -122,7 +122,7 @@ impl TemplateSpec<'_> {
     }
 
     /// On when a field shows, and on what its choices mean.
-    fn notes(&self, column: &Column) -> Vec<String> {
+    fn notes(&self, column: &TemplateColumn) -> Vec<String> {
         let words: &[&str] = match (column.is_recipient, self.is_required(column)) {
             (true, _) => &["template_example", "template_recipient"],
             (false, true) => &["template_required"],
@@ -151,7 +151,7 @@ impl TemplateSpec<'_> {
     }
 
     /// A value that shows how to fill in the column.
-    fn example(&self, column: &Column) -> Cell {
+    fn example(&self, column: &TemplateColumn) -> Cell {
         let options = column.field.options.iter().map(|option| &option.value);
         // The choice that brings a conditional field to light, so that the example shows one; else the first.
         let is_wanted = |choice: &&String| {
@@ -228,7 +228,7 @@ fn write_header(
     sheet: &mut Worksheet,
     at: u16,
     spec: &TemplateSpec<'_>,
-    column: &Column,
+    column: &TemplateColumn,
 ) -> Result<f64, XlsxError> {
     let large = Format::new().set_bold().set_font_color(Color::White);
     let small = Format::new().set_font_size(8);
@@ -271,7 +271,7 @@ fn as_example(format: Format) -> Format {
 }
 
 /// Lists and dates are held to what can be sent. What is said to somebody who errs is in both languages.
-fn rule(at: u16, column: &Column) -> Result<Option<DataValidation>, XlsxError> {
+fn rule(at: u16, column: &TemplateColumn) -> Result<Option<DataValidation>, XlsxError> {
     let rule = DataValidation::new().set_error_style(DataValidationErrorStyle::Stop);
     let choices = column.field.options.len();
     let (rule, title, message) = if choices > 0 {
@@ -296,7 +296,7 @@ fn rule(at: u16, column: &Column) -> Result<Option<DataValidation>, XlsxError> {
 }
 
 /// Each list stands in the column of the same letter, on a sheet that is hidden.
-fn write_lists(workbook: &mut Workbook, columns: &[Column]) -> Result<(), XlsxError> {
+fn write_lists(workbook: &mut Workbook, columns: &[TemplateColumn]) -> Result<(), XlsxError> {
     if columns.iter().all(|column| column.field.options.is_empty()) {
         return Ok(());
     }

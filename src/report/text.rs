@@ -95,7 +95,7 @@ pub fn not_done(run: &RunSummary) -> String {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub enum Severity {
     #[default]
     Ok,
     /// Not looked at on this system.
@@ -113,7 +113,7 @@ pub struct Finding {
     #[serde(skip_deserializing)]
     pub check: &'static str,
     #[serde(default)]
-    pub level: Level,
+    pub level: Severity,
     /// What was found. Holds no secret.
     pub message: String,
     pub remedy: Option<String>,

@@ -65,7 +65,7 @@ impl Behaviour {
 
 /// Which requests a fault is drawn for, once they were found right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub(super) enum FaultyCall {
     Invitation,
     Login,
     Refresh,
@@ -76,16 +76,16 @@ pub(super) enum Target {
 ///
 /// A bare name speaks of invitations; `login_` and `refresh_` before it, of those.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Faults {
-    rates: Vec<(Target, &'static Behaviour, f64)>,
+pub(super) struct FaultPlan {
+    rates: Vec<(FaultyCall, &'static Behaviour, f64)>,
     pub random: fastrand::Rng,
     met_once: HashSet<String>,
 }
 
-impl FromStr for Faults {
+impl FromStr for FaultPlan {
     type Err = String;
 
-    fn from_str(spec: &str) -> Result<Faults, String> {
+    fn from_str(spec: &str) -> Result<FaultPlan, String> {
         let entries = spec.split(',').filter(|entry| !entry.trim().is_empty());
         let rates = entries.map(|entry| {
             rate(entry).ok_or_else(|| {
@@ -97,28 +97,32 @@ impl FromStr for Faults {
                 )
             })
         });
-        Ok(Faults {
+        Ok(FaultPlan {
             rates: rates.collect::<Result<_, _>>()?,
-            ..Faults::default()
+            ..FaultPlan::default()
         })
     }
 }
 
-fn rate(entry: &str) -> Option<(Target, &'static Behaviour, f64)> {
+fn rate(entry: &str) -> Option<(FaultyCall, &'static Behaviour, f64)> {
     let (name, rate) = entry.split_once('=')?;
     let (target, name) = match name.trim().split_once('_') {
-        Some(("login", name)) => (Target::Login, name),
-        Some(("refresh", name)) => (Target::Refresh, name),
-        _ => (Target::Invitation, name.trim()),
+        Some(("login", name)) => (FaultyCall::Login, name),
+        Some(("refresh", name)) => (FaultyCall::Refresh, name),
+        _ => (FaultyCall::Invitation, name.trim()),
     };
     let fault = BEHAVIOURS.iter().find(|one| one.name == name)?;
     let rate = rate.trim().parse().ok()?;
     (0.0..=1.0).contains(&rate).then_some((target, fault, rate))
 }
 
-impl Faults {
+impl FaultPlan {
     /// What a valid request meets instead of an ordinary answer: its recipient's magic, else a random fault.
-    pub(super) fn of(&mut self, target: Target, phone: Option<&str>) -> Option<&'static Behaviour> {
+    pub(super) fn of(
+        &mut self,
+        target: FaultyCall,
+        phone: Option<&str>,
+    ) -> Option<&'static Behaviour> {
         let magic = phone.and_then(|phone| self.of_recipient(phone));
         magic.or_else(|| self.draw(target))
     }
@@ -131,7 +135,7 @@ impl Faults {
         meets.then_some(behaviour)
     }
 
-    fn draw(&mut self, target: Target) -> Option<&'static Behaviour> {
+    fn draw(&mut self, target: FaultyCall) -> Option<&'static Behaviour> {
         let rates = self.rates.iter().filter(|(of, ..)| *of == target);
         let mut rates = rates.peekable();
         rates.peek()?;

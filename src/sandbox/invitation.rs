@@ -35,15 +35,15 @@ fn has_key(node: &Value, key: &str) -> bool {
 /// `RequestFieldsValues` may sit beside `SessionInput` too: the vendor's one sample may be wrong about its place.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct Invitation {
-    pub session_input: Session,
+pub(super) struct InvitationBody {
+    pub session_input: SessionBody,
     pub request_fields_values: Option<Fields>,
 }
 
 /// The members of `SessionInput`, or of the top level for `CreateAuthSession`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Session {
+pub(super) struct SessionBody {
     pub phone_number: Option<String>,
     email: Option<String>,
     #[serde(rename = "userPublicKey")]
@@ -67,7 +67,7 @@ struct Permissions {
     _digital_identity_only: Option<bool>,
 }
 
-impl Session {
+impl SessionBody {
     /// What the vendor would refuse it for. `any_form`: contract types and keys that the sample forms lack are as good.
     pub(super) fn check(&self, any_form: bool) -> Result<(), Answer> {
         let types = &self.permissions.allowed_contract_type_ids;

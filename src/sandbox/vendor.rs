@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::faults::{Faults, Target};
+use super::faults::{FaultPlan, FaultyCall};
 use super::http::{Answer, Call};
-use super::invitation::{FORMS, Invitation, Session, form};
+use super::invitation::{FORMS, InvitationBody, SessionBody, form};
 use crate::error::Error;
 
 /// The account that every sandbox knows. It is fixed and public, so that a rehearsal's ledger stays bound to the same tenant.
@@ -66,7 +66,7 @@ pub struct SandboxOptions {
     portal: Option<PathBuf>,
     /// Answer at random with these faults: NAME=SHARE,…
     #[arg(long = "fault", value_name = "FAULTS", default_value = "")]
-    faults: Faults,
+    faults: FaultPlan,
     /// Seed of the faults
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -252,7 +252,7 @@ impl Vendor {
         if login.user_name_or_email_address != USERNAME || login.password != PASSWORD {
             return Err(refused(2001, "Invalid user name or password."));
         }
-        Ok(self.respond(Target::Login, None, |vendor| {
+        Ok(self.respond(FaultyCall::Login, None, |vendor| {
             let [access, refresh] = vendor.grant(None);
             let lives = vendor.lives().map(|life| life.as_secs());
             json!({
@@ -270,7 +270,7 @@ impl Vendor {
             let message = "The refresh token is unknown, used or expired.";
             return Err(refused(2003, message));
         }
-        Ok(self.respond(Target::Refresh, None, |vendor| {
+        Ok(self.respond(FaultyCall::Refresh, None, |vendor| {
             let [access, refresh] = vendor.grant(Some(&used));
             json!({
                 "accessToken": access,
@@ -284,7 +284,7 @@ impl Vendor {
     }
 
     fn create_invitation(&mut self, call: &Call) -> Checked {
-        let invitation: Invitation = call.parse()?;
+        let invitation: InvitationBody = call.parse()?;
         let mut session = invitation.session_input;
         let beside = invitation.request_fields_values;
         if beside.is_some() && session.request_fields.is_some() {
@@ -296,7 +296,7 @@ impl Vendor {
 
     /// No admin, no pre-filled fields.
     fn create_auth_session(&mut self, call: &Call) -> Checked {
-        let session: Session = call.parse()?;
+        let session: SessionBody = call.parse()?;
         if session.request_fields.is_some() {
             let message = "unknown field `RequestFieldsValues`";
             return Err(Answer::plain(400, message));
@@ -304,16 +304,16 @@ impl Vendor {
         self.create(&session)
     }
 
-    fn create(&mut self, session: &Session) -> Checked {
+    fn create(&mut self, session: &SessionBody) -> Checked {
         session.check(self.options.any_form)?;
         let phone = session.phone_number.as_deref();
-        Ok(self.respond(Target::Invitation, phone, |_| json!(mint("session"))))
+        Ok(self.respond(FaultyCall::Invitation, phone, |_| json!(mint("session"))))
     }
 
     /// Answers with `data`, or as a fault would have it; where that refuses, nothing is made.
     fn respond(
         &mut self,
-        target: Target,
+        target: FaultyCall,
         phone: Option<&str>,
         data: impl FnOnce(&mut Vendor) -> Value,
     ) -> Answer {

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::is_invitation;
-use crate::model::{Failure, Secret, Status, Why};
-use crate::register::{AttemptId, Claim, FENCE, Register, Verdict};
+use crate::model::{Failure, RequestName, Secret, Status, Why};
+use crate::register::{Admission, Claim, FENCE, Register};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
 #[derive(Debug, Clone)]
@@ -71,7 +71,7 @@ pub(super) struct Slot<'a> {
     /// Whether the server can have counted the request; if not, the slot is free at once.
     is_counted: bool,
     /// What the team's register knows the request by, and when it was asked.
-    registered: Option<(AttemptId, Duration)>,
+    registered: Option<(RequestName, Duration)>,
 }
 
 impl<'a> Slot<'a> {
@@ -99,13 +99,13 @@ impl<'a> Slot<'a> {
             let asking = register.open_attempt(attempt, customer, over, known);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = api.stop.or_stop(asking).await?;
-            if verdict != Ok(Verdict::Granted) {
+            if verdict != Ok(Admission::Granted) {
                 self.registered = None;
             }
             match verdict.map_err(away)? {
-                Verdict::Granted => return Ok(()),
-                Verdict::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
-                Verdict::Wait(wait) => api.sit_out(wait).await?,
+                Admission::Granted => return Ok(()),
+                Admission::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
+                Admission::Wait(wait) => api.sit_out(wait).await?,
             }
         }
     }
@@ -153,7 +153,7 @@ impl Drop for Slot<'_> {
 pub(super) struct Intent<'a> {
     slot: Slot<'a>,
     /// What the register knows it by, where the ledger keeps whether it was told.
-    pub(super) name: Option<AttemptId>,
+    pub(super) name: Option<RequestName>,
     /// What the ledger knows it by; none without one.
     recorded: Option<i64>,
 }
@@ -280,7 +280,7 @@ impl Api {
     /// Tells the register what became of a request. Where it cannot be told, nothing more is begun; whether it could is the answer.
     async fn tell(
         &self,
-        registered: Option<(AttemptId, Duration)>,
+        registered: Option<(RequestName, Duration)>,
         event: &str,
         status: Status,
         pause: Option<Duration>,

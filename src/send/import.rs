@@ -126,7 +126,7 @@ impl Sheet {
         let (is_1904, header) = (self.source.is_1904, self.source.header_row);
         let (source, mapping) = (&mut self.source, &self.mapping);
         let (filled, batches) = sync_channel(1);
-        let mut seen = Seen::default();
+        let mut seen = SeenKeys::default();
         // The next rows are read and mapped while these are visited, until one is refused.
         thread::scope(|scope| {
             scope.spawn(move || {
@@ -219,9 +219,9 @@ fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<Judged> {
 /// Finds duplicates within one file: the first row of each invitation, with a hash of its body. Twelve bytes of a hash tell a hundred
 /// million rows apart with a chance of error of one in ten trillion; whether two rows for one customer say the same takes four. A hash map would take twice the memory as it grows.
 #[derive(Default)]
-struct Seen(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
+struct SeenKeys(BTreeMap<[u8; 12], (RowNumber, [u8; 4])>);
 
-impl Seen {
+impl SeenKeys {
     /// A valid row is another row's once more, or contradicts it, where its invitation stands above.
     fn meet(&mut self, judged: &mut Judged) {
         let Verdict::Valid(invitation) = &judged.verdict else {

@@ -17,6 +17,7 @@ pub use limiter::{Limiter, Limits};
 pub use stop::{StopReason, StopSignal, local};
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -62,12 +63,9 @@ pub enum SendEvent {
     Paused { wait: Duration },
 }
 
-/// Somebody who watches what happens; must not take long.
-type Observer = Box<dyn Fn(&SendEvent) + Send>;
-
 /// Sends all that is due in a run, by its ledger: invitations and sessions. True when, unless the run stopped, `--limit`, or
-/// which rows were meant, is what left the others due.
-pub async fn send(options: SendOptions, mut api: Api, observer: Observer) -> bool {
+/// which rows were meant, is what left the others due. Whoever watches hears of the `events` until it is over, and holds up nothing.
+pub async fn send(options: SendOptions, mut api: Api, events: Sender<SendEvent>) -> bool {
     api.max_attempts = options.max_attempts;
     let _timer = options.max_duration.map(|most| stop_after(most, &api.stop));
     let sending = Arc::new(Sending {
@@ -77,7 +75,7 @@ pub async fn send(options: SendOptions, mut api: Api, observer: Observer) -> boo
         state: Mutex::new(State {
             failures_in_a_row: 0,
             left_elsewhere: Vec::new(),
-            observer,
+            events,
         }),
     });
     let mut due = DueRows {
@@ -175,7 +173,7 @@ struct State {
     failures_in_a_row: u32,
     /// Of rows left to another computer, on whose way they are.
     left_elsewhere: Vec<Claim>,
-    observer: Observer,
+    events: Sender<SendEvent>,
 }
 
 impl Sending {
@@ -268,10 +266,10 @@ impl Sending {
             }
             let why = failure.map(|Failure { why, message }| (why.code(), message));
             let status = decision.status;
-            (state.observer)(&SendEvent::Ended { row, status, why });
+            let _ = state.events.send(SendEvent::Ended { row, status, why });
         }
         if let Some(wait) = decision.pause {
-            (state.observer)(&SendEvent::Paused { wait });
+            let _ = state.events.send(SendEvent::Paused { wait });
         }
         if let Some(reason) = decision.stop {
             self.api.stop.stop(reason);
@@ -300,7 +298,10 @@ impl Sending {
             move |ledger: &Ledger| ledger.note_elsewhere(about, status, &words, request, &now);
         self.api.note(note).await?;
         let row = row.row;
-        (self.state().observer)(&SendEvent::Ended { row, status, why });
+        let _ = self
+            .state()
+            .events
+            .send(SendEvent::Ended { row, status, why });
         Ok(None)
     }
 

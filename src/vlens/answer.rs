@@ -35,7 +35,7 @@ pub fn read_answer(answer: &RawAnswer) -> Outcome {
     let envelope = answer.read()?;
     let token = envelope.data.as_str().map(str::trim);
     match token.filter(|token| !token.is_empty()) {
-        Some(token) if envelope.code() != Code::Odd => Ok(Secret::new(token)),
+        Some(token) if envelope.code() != ErrorCode::Odd => Ok(Secret::new(token)),
         _ => {
             let status = answer.status;
             let what = format!("HTTP {status}, but with neither a session token nor an error");
@@ -150,7 +150,7 @@ fn http_date(text: &str) -> Option<Timestamp> {
 
 /// An error code as it was found.
 #[derive(Debug, PartialEq, Eq)]
-enum Code {
+enum ErrorCode {
     /// Null, absent or 0.
     None,
     /// A number, also when written as a string.
@@ -193,9 +193,9 @@ impl Envelope {
         })
     }
 
-    fn code(&self) -> Code {
+    fn code(&self) -> ErrorCode {
         match read_code(&self.error_code) {
-            Code::None => read_code(&self.error["code"]),
+            ErrorCode::None => read_code(&self.error["code"]),
             code => code,
         }
     }
@@ -203,7 +203,7 @@ impl Envelope {
     /// Whether the answer tells of an error, whatever its HTTP status.
     pub(super) fn is_error(&self) -> bool {
         let is_failure = self.success == Value::Bool(false);
-        is_failure || matches!(self.code(), Code::Number(_) | Code::Word(_))
+        is_failure || matches!(self.code(), ErrorCode::Number(_) | ErrorCode::Word(_))
     }
 
     fn rejection(&self, status: u16) -> Failure {
@@ -212,8 +212,8 @@ impl Envelope {
             message = format!("no reason given (HTTP {status})");
         }
         let code = match self.code() {
-            Code::Number(code) => code,
-            Code::None | Code::Word(_) | Code::Odd => i64::from(status),
+            ErrorCode::Number(code) => code,
+            ErrorCode::None | ErrorCode::Word(_) | ErrorCode::Odd => i64::from(status),
         };
         if code == 401 {
             return Failure::new(Why::Unauthorized, message);
@@ -239,7 +239,7 @@ impl Envelope {
         let mut told = told.into_iter().filter_map(Value::as_str).map(fit_text);
         let message = told.find(|text| !text.is_empty()).unwrap_or_default();
         match self.code() {
-            Code::Word(word) => with_reason(word, &message),
+            ErrorCode::Word(word) => with_reason(word, &message),
             _ => message,
         }
     }
@@ -254,12 +254,12 @@ impl Envelope {
     }
 }
 
-fn read_code(value: &Value) -> Code {
+fn read_code(value: &Value) -> ErrorCode {
     match (value, as_integer(value)) {
-        (Value::Null, _) | (_, Some(0)) => Code::None,
-        (_, Some(code)) => Code::Number(code),
-        (Value::String(text), None) if !text.trim().is_empty() => Code::Word(fit_text(text)),
-        _ => Code::Odd,
+        (Value::Null, _) | (_, Some(0)) => ErrorCode::None,
+        (_, Some(code)) => ErrorCode::Number(code),
+        (Value::String(text), None) if !text.trim().is_empty() => ErrorCode::Word(fit_text(text)),
+        _ => ErrorCode::Odd,
     }
 }
 

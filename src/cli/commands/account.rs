@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::target::{Target, open_api};
+use super::target::{Destination, open_api};
 use crate::cli::args::{AccountArgs, SendArgs};
-use crate::cli::credentials::{Account, Part};
+use crate::cli::credentials::{Account, AccountPart};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{DEFAULT_BASE_URL, Settings};
@@ -44,7 +44,10 @@ pub async fn account(args: &AccountArgs, settings: Result<Settings>, output: Out
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
     let mut refused = Error::of("interrupted.questions", &[&"Nothing was kept"]);
     let mut known = (
-        [settings.tenancy_name()?, settings.named(Part::Username)?],
+        [
+            settings.tenancy_name()?,
+            settings.named(AccountPart::Username)?,
+        ],
         None,
     );
     let base_url = settings.base_url(allow_insecure_http)?;
@@ -112,7 +115,7 @@ async fn let_in(
         }),
     };
     let sending = settings.sending(&SendArgs::default());
-    let target = Target::new(&settings.way()?, &sending, base_url, account)?;
+    let target = Destination::new(&settings.way()?, &sending, base_url, account)?;
     let api = open_api(settings, target, "account", false).await?;
     let login = api.log_in().await;
     api.close().await?;
@@ -204,10 +207,10 @@ fn show(settings: &Settings) -> Ended {
         found.map(|found| found.map(|(_, place)| place))
     };
     let places = json!({
-        "tenant": place(Part::Tenant)?,
-        "user": place(Part::Username)?,
-        "api_key": place(Part::ApiKey)?,
-        "password": place(Part::Password)?,
+        "tenant": place(AccountPart::Tenant)?,
+        "user": place(AccountPart::Username)?,
+        "api_key": place(AccountPart::ApiKey)?,
+        "password": place(AccountPart::Password)?,
         "kept_for_another": settings.kept_for_another(),
     });
     settings.output.show(&places, texts::ACCOUNT, Value::Null)

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ledger::is_rehearsal;
-use super::target::Target;
+use super::target::Destination;
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs, SendArgs};
 use crate::cli::files::{
     Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
@@ -21,7 +21,7 @@ use crate::error::{Ended, Error, Result};
 use crate::input::Input;
 use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
-use crate::mapping::names::Shown;
+use crate::mapping::names::HeaderMask;
 use crate::mapping::value::says_nothing;
 use crate::model::{
     ContractTypeId, Form, Invitation, Judged, Note, Plan, RowNumber, RunSummary, Stop, Verdict,
@@ -114,7 +114,7 @@ pub fn dry_run(
     (wishes, on_loss): (Wishes, Option<OnLoss>),
     stop: &StopSignal,
     sheet: &mut Sheet,
-    target: &Target,
+    target: &Destination,
 ) -> Ended {
     let path = settings.ledger(args.send.sandbox)?;
     let again = settings.again(args.send.sandbox, Some(args));
@@ -168,10 +168,10 @@ fn compared_with(path: &Path, sheet: &Sheet) -> Result<Option<Reader>> {
 }
 
 /// Why nothing is to be sent, and what there is to say beyond that.
-pub type Held = (Stop, Option<String>);
+pub type HeldBack = (Stop, Option<String>);
 
 /// What `--on-invalid stop` and `--expect` say of a file whose rows are recorded.
-pub fn held_back(args: &RunArgs, run: &RunSummary) -> Option<Held> {
+pub fn held_back(args: &RunArgs, run: &RunSummary) -> Option<HeldBack> {
     if args.on_invalid == OnInvalid::Stop && run.counts.invalid > 0 {
         return Some((Stop::InvalidRows, None));
     }
@@ -265,7 +265,7 @@ struct Check<'a> {
     tally: CheckTally,
     /// The first, as many as `--show` asks for.
     bodies: Vec<String>,
-    headers: Shown,
+    headers: HeaderMask,
     annotator: Option<Annotator>,
     forms: BTreeMap<ContractTypeId, Form>,
 }
@@ -302,7 +302,7 @@ impl<'a> Check<'a> {
     ) -> Result<Self> {
         let columns = sheet.columns();
         let is_arabic = Language::of(&columns) == Language::Arabic;
-        let headers = Shown::of(columns.iter().map(String::as_str));
+        let headers = HeaderMask::of(columns.iter().map(String::as_str));
         // What is asked of a workbook is found in the one that a text file becomes.
         let asked = settings.source_options(&args.read.layout).sheet;
         let name = sheet.source.sheet.clone().or(asked);

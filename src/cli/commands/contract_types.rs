@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::check::form;
-use super::target::{Target, open_api};
+use super::target::{Destination, open_api};
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
 use crate::cli::files::{
     Readers, may_be_replaced, read_text, refuse_ending, write_bytes, write_file,
@@ -21,7 +21,7 @@ use crate::vlens::read_form;
 
 pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> Ended {
     let sending = settings.sending(&SendArgs::default());
-    let target = Target::of(settings, &sending, args.allow_insecure_http, true)?;
+    let target = Destination::of(settings, &sending, args.allow_insecure_http, true)?;
     let api = open_api(settings, target, "contract-types", args.wait).await?;
     let ended = match &args.action {
         None => list(&api, settings).await,

@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 
 use super::check::{forms, user_public_key};
 use super::ledger::{KEEP_IT_HERE, is_made};
-use super::target::{Target, open_api};
+use super::target::{Destination, open_api};
 use crate::cli::args::{Global, SendArgs};
-use crate::cli::credentials::{Held, Part};
+use crate::cli::credentials::{AccountPart, SecretPlace};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{FileSystemCheck, Reader, check_file_system, mode_of, refuse_loss};
 use crate::model::{Binding, ContractTypeId, Form, Timestamp};
 use crate::register::Register;
-use crate::report::{Finding, Level, counted, texts};
+use crate::report::{Finding, Severity, counted, texts};
 use crate::send::{Api, local};
 use crate::vlens::BaseUrl;
 
@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 type Looked = Result<Finding>;
 
 /// One in the words of an error.
-fn said(level: Level, Error { message, hint, .. }: Error) -> Finding {
+fn said(level: Severity, Error { message, hint, .. }: Error) -> Finding {
     Finding {
         level,
         message,
@@ -54,7 +54,7 @@ impl Chart {
     fn note(&mut self, check: &'static str, found: Looked) {
         let found = found.unwrap_or_else(|error| {
             self.kinds.push(error.kind);
-            said(Level::Failure, error)
+            said(Severity::Failure, error)
         });
         if !found.message.is_empty() {
             self.findings.push(Finding { check, ..found });
@@ -88,8 +88,8 @@ pub async fn doctor(
     let output = global.output;
     let count = |level| findings.iter().filter(|found| found.level == level).count();
     let document = json!({
-        "failures": count(Level::Failure),
-        "warnings": count(Level::Warning),
+        "failures": count(Severity::Failure),
+        "warnings": count(Severity::Warning),
         "checks": findings,
     });
     output.show(&document, texts::DOCTOR, Value::Null)?;
@@ -97,7 +97,7 @@ pub async fn doctor(
         return Ok(None);
     };
     let all = findings.iter();
-    let failed = all.filter(|found| found.level == Level::Failure);
+    let failed = all.filter(|found| found.level == Severity::Failure);
     let failed: Vec<&str> = failed.map(|found| found.check).collect();
     let message = format!("Not ready to run; failed: {}.", failed.join(", "));
     Err(Error::new(gravest, "not_ready", message))
@@ -110,7 +110,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let address = base_url.as_ref().map(address).map_err(Error::clone);
     chart.note("address", address);
     chart.note("tenant", tenant(settings));
-    chart.note("api_key", secret(settings, Part::ApiKey));
+    chart.note("api_key", secret(settings, AccountPart::ApiKey));
     chart.note("password", password(settings));
     chart.note("authority", authority(settings));
     chart.note("forms", forms(settings).map(|forms| stored(&forms)));
@@ -119,7 +119,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("public_key", public_key.map(Option::unwrap_or_default));
     let sending = settings.sending(&SendArgs::default());
     let needs_login = settings.needs_login();
-    let target = Target::of(settings, &sending, allow_insecure_http, needs_login);
+    let target = Destination::of(settings, &sending, allow_insecure_http, needs_login);
     let wanted = target.as_ref().ok().map(|target| &target.binding);
     let is_sound = examine_ledger(settings, wanted, chart);
     let register = register(settings, wanted).await;
@@ -209,7 +209,7 @@ fn authority(settings: &Settings) -> Looked {
 fn tenant(settings: &Settings) -> Looked {
     match settings.tenancy_name()? {
         Some(name) => Ok(Finding::of("tenant", &[&name])),
-        None if settings.needs_login() => Err(settings.missing(&[Part::Tenant])),
+        None if settings.needs_login() => Err(settings.missing(&[AccountPart::Tenant])),
         None => Ok(Finding::default()),
     }
 }
@@ -219,23 +219,23 @@ fn password(settings: &Settings) -> Looked {
         return Ok(Finding::of("password.unneeded", &[]));
     }
     match (
-        settings.named(Part::Username)?,
-        settings.secret(Part::Password)?,
+        settings.named(AccountPart::Username)?,
+        settings.secret(AccountPart::Password)?,
     ) {
-        (Some(_), _) => secret(settings, Part::Password),
-        (None, Some(_)) => Err(settings.missing(&[Part::Username])),
-        (None, None) => Err(settings.missing(&[Part::Username, Part::Password])),
+        (Some(_), _) => secret(settings, AccountPart::Password),
+        (None, Some(_)) => Err(settings.missing(&[AccountPart::Username])),
+        (None, None) => Err(settings.missing(&[AccountPart::Username, AccountPart::Password])),
     }
 }
 
 /// Where a secret comes from, and who else may read that file.
-fn secret(settings: &Settings, part: Part) -> Looked {
+fn secret(settings: &Settings, part: AccountPart) -> Looked {
     // What cannot be read is told of first.
     settings.secret(part)?;
     let path = match settings.find_part(part)? {
         None => return Err(settings.missing(&[part])),
-        Some((Held::Here(_), _)) => return Ok(Finding::of("secret.set", &[&part])),
-        Some((Held::File(path), _)) => path,
+        Some((SecretPlace::Here(_), _)) => return Ok(Finding::of("secret.set", &[&part])),
+        Some((SecretPlace::File(path), _)) => path,
     };
     let shown = path.display();
     Ok(match mode_of(&path) {
@@ -357,7 +357,7 @@ fn clocks(server: Timestamp, here: Timestamp) -> Finding {
 async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     let entries = match api.contract_types().await {
         Ok(entries) => entries,
-        Err(error) => return said(Level::Warning, error),
+        Err(error) => return said(Severity::Warning, error),
     };
     let is_listed = |id: &ContractTypeId| entries.iter().any(|(listed, _)| listed == id);
     let mut unknown = settings.config.contract_types();

@@ -12,7 +12,7 @@ use crate::clock;
 use crate::error::{Ended, Error};
 use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
-use crate::mapping::names::Shown;
+use crate::mapping::names::HeaderMask;
 use crate::mapping::{Config, Portal, Text};
 use crate::model::{FollowSummary, Row, Stage, StageWord, Timestamp, quoted};
 use crate::report::texts;
@@ -33,7 +33,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let next = || source.next_row();
     let portal = Portal::find(&config, &columns, &input.name(), &again, next)?;
     let (customer, stage, at) = portal.columns();
-    let mut told = Told {
+    let mut told = Followed {
         customers: HashMap::new(),
         words: HashMap::new(),
         summary: FollowSummary {
@@ -61,9 +61,9 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let summary = told.store(&mut ledger, created)?;
     ledger.finish()?;
     let headers = [Some(customer), Some(stage), at].into_iter().flatten();
-    let shown = Shown::of(headers);
+    let shown = HeaderMask::of(headers);
     let words = summary.stages.iter().take(SHOWN_WORDS);
-    let masked = Shown::of(words.clone().map(|word| word.stage.as_str()));
+    let masked = HeaderMask::of(words.clone().map(|word| word.stage.as_str()));
     let words = words.map(|word| masked.header(&word.stage));
     let more = json!({
         "match": shown.header(customer),
@@ -103,7 +103,7 @@ const SHOWN_WORDS: usize = 12;
 const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What the file says, by customer.
-struct Told {
+struct Followed {
     customers: HashMap<String, Customer>,
     /// Those for stages.
     words: HashMap<String, StageWord>,
@@ -125,7 +125,7 @@ struct Met {
     left: Option<Timestamp>,
 }
 
-impl Told {
+impl Followed {
     /// Of several rows about one customer the latest counts; where no times tell, the last.
     fn see(&mut self, portal: &Portal, row: &Row) {
         self.summary.rows += 1;

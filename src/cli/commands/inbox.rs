@@ -15,7 +15,7 @@ use super::results::{Results, is_of_another};
 use super::run::{open_ledger, send_file};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{
-    ERROR, Found, MARKED, RESULTS, Readers, may_be_replaced, read_text, sheets, write_bytes,
+    ERROR, InboxSheet, MARKED, RESULTS, Readers, may_be_replaced, read_text, sheets, write_bytes,
 };
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
@@ -92,7 +92,7 @@ struct Swept {
 }
 
 impl Swept {
-    fn of(found: &Found, fault: Option<Error>) -> Swept {
+    fn of(found: &InboxSheet, fault: Option<Error>) -> Swept {
         Swept {
             file: found.name.clone(),
             exit_code: fault.as_ref().map_or(0, |fault| fault.kind.exit_code()),
@@ -149,7 +149,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// The sheets that are new and complete, oldest first. Everything else is left alone without a word.
-    async fn complete_sheets(&self) -> Result<Vec<Found>> {
+    async fn complete_sheets(&self) -> Result<Vec<InboxSheet>> {
         let mut new = self.sheets()?;
         new.retain(|found| found.marker.is_none() && !self.has_swept(found).unwrap_or(false));
         let ledger = |found| self.settings_of(found)?.ledger(self.send.sandbox);
@@ -167,7 +167,7 @@ impl<'a> Sweep<'a> {
         Ok(new)
     }
 
-    fn sheets(&self) -> Result<Vec<Found>> {
+    fn sheets(&self) -> Result<Vec<InboxSheet>> {
         sheets(&self.folder).map_err(|error| unusable(&self.args.dir, "cannot be read", &error))
     }
 
@@ -215,13 +215,13 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    fn settings_of(&self, found: &Found) -> Result<Settings> {
+    fn settings_of(&self, found: &InboxSheet) -> Result<Settings> {
         Settings::find(self.global, Some(&found.path))
     }
 
     /// Nothing is sent where results lie that this ledger has not made: it has lost its memory, or another has sent the sheet. A team's register
     /// knows who was invited.
-    fn refuse_forgotten(&self, found: &Found) -> Result<()> {
+    fn refuse_forgotten(&self, found: &InboxSheet) -> Result<()> {
         let Ok(settings) = self.settings_of(found) else {
             return Ok(());
         };
@@ -239,7 +239,7 @@ impl<'a> Sweep<'a> {
         Ok(())
     }
 
-    fn has_swept(&self, found: &Found) -> Result<bool> {
+    fn has_swept(&self, found: &InboxSheet) -> Result<bool> {
         let settings = self.settings_of(found)?;
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         reader.map_or(Ok(false), |reader| {
@@ -248,7 +248,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// What holds for a file, what decides what becomes of it, and what it is known by.
-    fn look(&self, found: &Found) -> Result<(Settings, [u8; 32], [u8; 32])> {
+    fn look(&self, found: &InboxSheet) -> Result<(Settings, [u8; 32], [u8; 32])> {
         let settings = self.settings_of(found)?;
         let decided_by = decided_by(&settings)?;
         let hash = Sha256::new_with_prefix(input(&found.path)?.fingerprint()?);
@@ -257,7 +257,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Runs a file and puts its results beside it. None: it is used already, goes by what was told once for all, or does not rest any more.
-    async fn file(&self, found: &Found) -> Result<Option<Swept>> {
+    async fn file(&self, found: &InboxSheet) -> Result<Option<Swept>> {
         if !found.is_as_it_was() {
             return Ok(None);
         }
@@ -318,7 +318,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Whether a file cannot be used, whatever else a run needs: then a check of it says so too.
-    fn is_own(error: &Error, found: &Found, settings: &Settings) -> bool {
+    fn is_own(error: &Error, found: &InboxSheet, settings: &Settings) -> bool {
         let args = CheckArgs {
             file: found.path.clone(),
             ..CheckArgs::default()
@@ -327,7 +327,7 @@ impl<'a> Sweep<'a> {
     }
 
     /// Writes why a file cannot be used, where nobody's own file is.
-    fn refused(&self, found: &Found, error: Error) -> Swept {
+    fn refused(&self, found: &InboxSheet, error: Error) -> Swept {
         let source = input(&found.path).and_then(|it| Source::open(&it, &Options::default()));
         let columns = source.into_iter().flat_map(|source| source.columns);
         let mut headers: Vec<String> = columns.map(|column| column.name).collect();
@@ -344,7 +344,7 @@ impl<'a> Sweep<'a> {
 
     fn sent(
         &self,
-        found: &Found,
+        found: &InboxSheet,
         opened: &Opened<'_>,
         mut results: Results,
         run: RunSummary,

@@ -17,7 +17,7 @@ use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{
     ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person,
 };
-use crate::mapping::names::{Shown, fold, western_digits};
+use crate::mapping::names::{HeaderMask, fold, western_digits};
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable};
 use crate::report::texts;
@@ -44,7 +44,7 @@ pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
     // As far as what holds so far can be read: it may be what is to be replaced.
     let holds = Settings::find(global, Some(&args.file)).unwrap_or_default();
     bare.config.recipient.country = holds.config.recipient.country;
-    let mut found = Found::of(args, &bare, &input)?;
+    let mut found = Draft::of(args, &bare, &input)?;
     found.refuse_headers_twice()?;
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
@@ -107,13 +107,13 @@ fn replaced(args: &InitArgs, global: &Global) -> toml::Table {
 }
 
 /// A sheet as it was looked at, and the mapping that is proposed for it.
-struct Found<'a> {
+struct Draft<'a> {
     args: &'a InitArgs,
     /// As they are without a config.
     settings: &'a Settings,
     proposal: Proposal,
     /// How headers are shown: masked where one of them is somebody's data.
-    shown: Shown,
+    shown: HeaderMask,
     /// Where the workbook has several that hold data.
     sheet: Option<String>,
     header_row: RowNumber,
@@ -123,7 +123,7 @@ struct Found<'a> {
     others: Vec<(String, bool)>,
 }
 
-impl<'a> Found<'a> {
+impl<'a> Draft<'a> {
     /// Of several sheets the one that has customers is meant: that of which the most is understood.
     fn of(args: &'a InitArgs, settings: &'a Settings, input: &Input) -> Result<Self, Error> {
         let mut sheets = match &args.read.layout.sheet {
@@ -131,10 +131,10 @@ impl<'a> Found<'a> {
             Some(_) => Vec::new(),
         };
         if sheets.len() < 2 {
-            return Found::on(args, settings, input, None);
+            return Draft::on(args, settings, input, None);
         }
         let seen = sheets.iter();
-        let seen = seen.map(|sheet| Found::on(args, settings, input, Some(sheet.clone())));
+        let seen = seen.map(|sheet| Draft::on(args, settings, input, Some(sheet.clone())));
         let mut seen: Vec<Result<Self, Error>> = seen.collect();
         let understood = |at: &usize| seen[*at].as_ref().ok()?.understood();
         let best = (0..seen.len()).rev().max_by_key(understood);
@@ -147,9 +147,9 @@ impl<'a> Found<'a> {
         let at = best.or(broken).unwrap_or(0);
         sheets.remove(at);
         let found = seen.remove(at)?;
-        let is_alike = |other: &Found| other.headers().eq(found.headers());
+        let is_alike = |other: &Draft| other.headers().eq(found.headers());
         let are_alike = seen.iter().map(|other| other.as_ref().is_ok_and(is_alike));
-        Ok(Found {
+        Ok(Draft {
             others: sheets.into_iter().zip(are_alike).collect(),
             is_first: at == 0,
             ..found
@@ -182,10 +182,10 @@ impl<'a> Found<'a> {
             country,
         );
         let columns = proposal.columns.iter();
-        Ok(Found {
+        Ok(Draft {
             args,
             settings,
-            shown: Shown::of(columns.map(|column| column.column.name.as_str())),
+            shown: HeaderMask::of(columns.map(|column| column.column.name.as_str())),
             proposal,
             sheet,
             header_row: source.header_row,
@@ -334,7 +334,7 @@ impl<'a> Found<'a> {
 }
 
 /// The questions at a terminal: what the sheet does not tell, then everything at a glance with a way back.
-impl Found<'_> {
+impl Draft<'_> {
     fn is_agreed(&mut self, output: Output) -> io::Result<bool> {
         self.ask_types()?;
         for at in self.proposal.open_places() {

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::ledger::{Opened, open_ledger};
 use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{Part, REGISTER_KEY_FILE, named_by, read_secret};
+use crate::cli::credentials::{AccountPart, REGISTER_KEY_FILE, named_by, read_secret};
 use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name};
 use crate::clock;
 use crate::error::{Ended, Error, Result};
 use crate::ledger::Ledger;
 use crate::model::{Binding, CustomerKey, RowNumber, RunId, Status};
-use crate::register::{Claim, Party, Place, Register, TeamKey};
+use crate::register::{Claim, Party, Register, RegisterAddress, TeamKey};
 use crate::report::texts;
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
@@ -174,7 +174,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     let base_url = settings.base_url(args.allow_insecure_http)?;
     let binding = Binding {
         base_url: base_url.as_str().to_owned(),
-        tenancy_name: tenancy_name.ok_or_else(|| settings.missing(&[Part::Tenant]))?,
+        tenancy_name: tenancy_name.ok_or_else(|| settings.missing(&[AccountPart::Tenant]))?,
     };
     match &args.action {
         RegisterAction::Init { new_key } => {
@@ -209,7 +209,12 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     }
 }
 
-async fn init(settings: &Settings, place: &Place, binding: &Binding, key: TeamKey) -> Ended {
+async fn init(
+    settings: &Settings,
+    place: &RegisterAddress,
+    binding: &Binding,
+    key: TeamKey,
+) -> Ended {
     let limits = settings.sending(&SendArgs::default()).limits;
     let limits = [limits.per_second, limits.per_minute].map(|limit| limit.map(Into::into));
     let party = party(settings, binding, None, key)?;

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::error::{Ended, Error, Result};
 use crate::ledger::Reader;
 use crate::model::{Cell, RowNumber, RunId, Status};
-use crate::report::{Export, Format, PEOPLE, ReportData, is_added, write_html};
+use crate::report::{Export, ExportFormat, PEOPLE, ReportData, is_added, write_html};
 
 pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     let (path, format) = (&args.output, format_of(args)?);
@@ -79,13 +79,13 @@ fn put(
 }
 
 /// What is asked for, else what OUTPUT's name says.
-fn format_of(args: &ExportArgs) -> Result<Format> {
+fn format_of(args: &ExportArgs) -> Result<ExportFormat> {
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
-    let format = args.format.or_else(by_name).unwrap_or(Format::Csv);
+    let format = args.format.or_else(by_name).unwrap_or(ExportFormat::Csv);
     let shown = args.output.display();
     let misnamed = |_| Error::of("output_misnamed.export", &[&shown]);
     refuse_ending(&args.output, &[format.into()]).map_err(misnamed)?;
-    if format == Format::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
+    if format == ExportFormat::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
         return Err(Error::of("workbook_to_terminal", &[]));
     }
     Ok(format)
@@ -96,7 +96,7 @@ fn write_results(
     args: &ExportArgs,
     opened: &Opened<'_>,
     runs: &[(RunId, Option<BTreeSet<RowNumber>>)],
-    format: Format,
+    format: ExportFormat,
     out: impl Write,
 ) -> Result<u64> {
     let (mut columns, mut places) = (IndexSet::new(), Vec::new());
@@ -206,7 +206,7 @@ impl Results {
         places.retain(|place| {
             may_be_replaced(place) && !is_of_another(place, Some(&opened.reader)).unwrap_or(true)
         });
-        let (runs, format) = ([(run, None)], Format::Xlsx);
+        let (runs, format) = ([(run, None)], ExportFormat::Xlsx);
         let (place, _) = write_first(&places, Readers::Folder, |file| {
             write_results(&args, opened, &runs, format, BufWriter::new(file))
         })?;

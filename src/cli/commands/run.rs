@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::check::{Held, dry_run, held_back, input, open_sheet};
+use super::check::{HeldBack, dry_run, held_back, input, open_sheet};
 use super::decisions::{is_confirmed, refuse_unfit_rows};
 use super::ledger::{Opened, ended_as, lock, prepare_place, worker};
 use super::register::{self, PATIENCE};
 use super::results::Results;
-use super::target::{Target, limiter};
+use super::target::{Destination, limiter};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
 use crate::cli::notice::Notice;
 use crate::cli::output;
-use crate::cli::settings::{Sending, Settings};
+use crate::cli::settings::{Pace, Settings};
 use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::{Metrics, Watch};
 use crate::clock;
@@ -132,16 +132,16 @@ struct Begun {
     run: RunId,
     wanted: Wanted,
     /// Why nothing of it is sent, if that is so before anybody is asked.
-    held: Option<Held>,
+    held: Option<HeldBack>,
     /// Whoever is asked is shown the first request.
     shows_first: bool,
-    target: Target,
+    target: Destination,
 }
 
 /// What the three commands have in common.
 struct Flow<'s> {
     settings: &'s Settings,
-    sending: Sending,
+    sending: Pace,
     args: &'s SendArgs,
     /// For the ledger's record of processes.
     command: &'static str,
@@ -173,7 +173,7 @@ impl<'s> Flow<'s> {
         })
     }
 
-    async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Target)> {
+    async fn open(&self, args: &RunArgs) -> Result<(Input, Sheet, Destination)> {
         // Whoever pipes a sheet in may never end it.
         let file = args.file.clone();
         let read = tokio::task::spawn_blocking(move || input(&file));
@@ -188,18 +188,18 @@ impl<'s> Flow<'s> {
         Ok((input, sheet, target))
     }
 
-    async fn target(&self, needs_login: bool) -> Result<Target> {
+    async fn target(&self, needs_login: bool) -> Result<Destination> {
         if self.args.sandbox {
-            return Target::sandbox(&self.sending).await;
+            return Destination::sandbox(&self.sending).await;
         }
         let insecure = self.args.allow_insecure_http;
-        Target::of(self.settings, &self.sending, insecure, needs_login)
+        Destination::of(self.settings, &self.sending, insecure, needs_login)
     }
 
     /// Opens the ledger for writing, and makes it where it may be `on_loss`.
     fn ledger(
         &self,
-        target: &Target,
+        target: &Destination,
         run: Option<&RunArgs>,
         on_loss: Option<OnLoss>,
     ) -> Result<Ledger> {
@@ -223,7 +223,7 @@ impl<'s> Flow<'s> {
     }
 
     /// Joins the team. A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
-    async fn begin(&self, mut ledger: Ledger, run: RunId, target: Target) -> Result<Begun> {
+    async fn begin(&self, mut ledger: Ledger, run: RunId, target: Destination) -> Result<Begun> {
         let patience = (!self.args.wait).then_some(PATIENCE);
         let binding = &target.binding;
         if let Some(path) = &self.args.metrics_file {
@@ -259,7 +259,7 @@ impl<'s> Flow<'s> {
         args: &RunArgs,
         input: &Input,
         mut sheet: Sheet,
-        target: Target,
+        target: Destination,
     ) -> Ran {
         let identity = sheet.identity(input.fingerprint()?);
         let on_loss = self.on_loss(args, &identity);
@@ -389,19 +389,14 @@ impl<'s> Flow<'s> {
         let ledger = Some(writer.clone());
         let api = Api::new(client, login, limiter, ledger, register, stop);
         // On a thread of its own: a terminal that is frozen must hold up no request, nor make its answer come too late.
-        let (told, events) = mpsc::channel::<Option<SendEvent>>();
-        let tell = told.clone();
-        let observer = Box::new(move |event: &SendEvent| drop(tell.send(Some(event.clone()))));
+        let (events, seen) = mpsc::channel();
         let seeing = Arc::clone(watch);
-        let seeing = thread::spawn(move || {
-            let events = events.iter().map_while(|event| event);
-            events.for_each(|event| seeing.see(&event));
-        });
+        let seeing = thread::spawn(move || seen.iter().for_each(|event| seeing.see(&event)));
         let limit_reached = tokio::select! {
-            sent = send(options, api, observer) => sent,
+            sent = send(options, api, events) => sent,
             never = self.keep_told(run, watch) => match never {},
         };
-        let _ = told.send(None).map(|()| seeing.join());
+        let _ = seeing.join();
         watch.is_over();
         let ledger = writer.stop().await;
         let reason = self.stop.why();
@@ -472,7 +467,7 @@ impl<'s> Flow<'s> {
         Ok(())
     }
 
-    fn may_send(&self, due: u64, target: &Target) -> bool {
+    fn may_send(&self, due: u64, target: &Destination) -> bool {
         let question = json!({
             "invitations": due,
             "base_url": target.binding.base_url,

@@ -8,7 +8,7 @@ use super::ledger::{SANDBOX_NAME, open_ledger};
 use super::register::{PATIENCE, join};
 use crate::cli::args::SendArgs;
 use crate::cli::credentials::Account;
-use crate::cli::settings::{Sending, Settings};
+use crate::cli::settings::{Pace, Settings};
 use crate::cli::system::watch_signals;
 use crate::clock;
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use crate::send::{Api, Credentials, Limiter, Limits};
 use crate::vlens::{BaseUrl, Client, Way};
 
 /// A place to send to, and what it takes to be let in.
-pub struct Target {
+pub struct Destination {
     pub client: Client,
     /// What the ledger is bound to.
     pub binding: Binding,
@@ -29,8 +29,8 @@ pub struct Target {
     pub sandbox: Option<Sandbox>,
 }
 
-impl Target {
-    pub async fn sandbox(sending: &Sending) -> Result<Target> {
+impl Destination {
+    pub async fn sandbox(sending: &Pace) -> Result<Destination> {
         // With the vendor's own limits, as `sandbox` has them.
         let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
         options.any_form = true;
@@ -44,7 +44,7 @@ impl Target {
                 password: Secret::new(sandbox::PASSWORD),
             }),
         };
-        let mut target = Target::new(&Way::default(), sending, base_url, account)?;
+        let mut target = Destination::new(&Way::default(), sending, base_url, account)?;
         SANDBOX_NAME.clone_into(&mut target.binding.base_url);
         target.sandbox = Some(served);
         Ok(target)
@@ -52,19 +52,19 @@ impl Target {
 
     pub fn of(
         settings: &Settings,
-        sending: &Sending,
+        sending: &Pace,
         allow_insecure_http: bool,
         needs_login: bool,
-    ) -> Result<Target> {
+    ) -> Result<Destination> {
         let base_url = settings.base_url(allow_insecure_http)?;
         let account = settings.account(needs_login)?;
-        Target::new(&settings.way()?, sending, base_url, account)
+        Destination::new(&settings.way()?, sending, base_url, account)
     }
 
-    pub fn new(way: &Way, sending: &Sending, url: BaseUrl, account: Account) -> Result<Target> {
+    pub fn new(way: &Way, sending: &Pace, url: BaseUrl, account: Account) -> Result<Destination> {
         let (key, tenant) = (&account.api_key, account.tenancy_name);
         let (timeout, concurrency) = (sending.timeout, sending.options.concurrency);
-        Ok(Target {
+        Ok(Destination {
             binding: Binding {
                 base_url: url.as_str().to_owned(),
                 tenancy_name: tenant.clone(),
@@ -79,7 +79,7 @@ impl Target {
 /// Calls that belong to no run, noted in the ledger where there is one for this address and tenant.
 pub async fn open_api(
     settings: &Settings,
-    target: Target,
+    target: Destination,
     command: &'static str,
     wait: bool,
 ) -> Result<Api> {

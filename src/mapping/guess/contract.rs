@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::goals::{ColumnGuess, Target};
-use super::headers::{Words, all};
+use super::headers::{NameWords, all};
 use crate::mapping::form::form_field;
 use crate::mapping::header::{HeaderTypes, parts};
 use crate::mapping::names::{fold, western_digits};
@@ -89,7 +89,7 @@ impl Naming {
     fn of(column: &ColumnGuess, forms: &BTreeMap<ContractTypeId, Form>) -> Option<Naming> {
         let (header, profile) = (column.header(), &column.profile);
         let concept = WORDS.concept(&Role::ContractType.names()[0])?;
-        let pieces: Vec<Words> = all([header].into_iter().chain(parts(header)));
+        let pieces: Vec<NameWords> = all([header].into_iter().chain(parts(header)));
         let is_one = |names: &[String]| pieces.iter().any(|words| words.say(&all(names)));
         if profile.is_filled && is_one(&concept.names) {
             return Some(Naming::Name);

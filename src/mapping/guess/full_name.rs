@@ -1,7 +1,7 @@
 //! The full name of its parts: which columns are parts of it, in which order, and whether they are all.
 
 use super::goals::{ColumnGuess, FIRST_NAME, FULL_NAME, LAST_NAME};
-use super::headers::{HeaderWords, Words, all};
+use super::headers::{HeaderWords, NameWords, all};
 use super::proposal::Proposal;
 use crate::mapping::names::agreed;
 use crate::mapping::words::WORDS;
@@ -120,7 +120,7 @@ fn name_place(header: &HeaderWords) -> Option<usize> {
 }
 
 /// `First name`, `Name`, `Name 2`, `Middle name`, `Surname`.
-fn place_of(words: &Words) -> Option<usize> {
+fn place_of(words: &NameWords) -> Option<usize> {
     let is_of = |key| {
         let concept = WORDS.concept(key);
         concept.is_some_and(|it| words.say(&all(it.names.iter().chain(&it.weak))))

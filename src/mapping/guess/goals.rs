@@ -7,7 +7,7 @@ use serde::Serialize;
 use strum::Display;
 
 use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, VERY_NEAR, Words, all, is_of_beneficiary,
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, is_of_beneficiary,
 };
 use super::profile::Profile;
 use crate::mapping::form::{choice_pairs, concept_of, names_of, type_of};
@@ -104,7 +104,7 @@ pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
 /// numbered so is read as if it said it.
 pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
     // `Mobile.1` is a second one beside `Mobile`, and `Mobile 1` alone the first.
-    let wholes: Vec<Words> = columns.iter().map(|it| it.words.whole.clone()).collect();
+    let wholes: Vec<NameWords> = columns.iter().map(|it| it.words.whole.clone()).collect();
     for column in columns.iter_mut() {
         if let Some((words, Some(number @ ..=1))) = &mut column.words.first
             && wholes.iter().any(|it| it.say(std::slice::from_ref(words)))
@@ -112,7 +112,7 @@ pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
             *number = 2;
         }
     }
-    let says = |words: &Words, key| {
+    let says = |words: &NameWords, key| {
         let concept = WORDS.concept(key);
         concept.is_some_and(|it| words.say(&all(&it.names)))
     };
@@ -141,8 +141,8 @@ pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
 #[derive(Debug, Clone)]
 pub(super) struct Goal {
     pub target: Target,
-    pub names: Vec<Words>,
-    weak: Vec<Words>,
+    pub names: Vec<NameWords>,
+    weak: Vec<NameWords>,
     pub field_type: FieldType,
     concept: Option<&'static Concept>,
     /// The form's field, and its choices where it has some.

@@ -24,9 +24,9 @@ pub(super) const VERY_NEAR: f64 = 0.05;
 /// Shorter names are alike by chance.
 const FUZZY_MIN_CHARS: usize = 5;
 
-static KNOWN_WORDS: LazyLock<Vec<Words>> =
+static KNOWN_WORDS: LazyLock<Vec<NameWords>> =
     LazyLock::new(|| all(WORDS.concepts.iter().flat_map(|concept| &concept.names)));
-static OTHER_WORDS: LazyLock<Vec<Words>> = LazyLock::new(|| all(&WORDS.other_columns));
+static OTHER_WORDS: LazyLock<Vec<NameWords>> = LazyLock::new(|| all(&WORDS.other_columns));
 /// Every name by which a header row may be known below title lines.
 pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
@@ -43,11 +43,11 @@ pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
 
 /// Whether a header or a key speaks of somebody beside the customer, such as a guarantor.
 pub(crate) fn is_of_another_person(name: &str) -> bool {
-    Words::of(name).speak_of_another_person()
+    NameWords::of(name).speak_of_another_person()
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Words {
+pub(super) struct NameWords {
     /// In order, abbreviations written out, noise gone.
     pub joined: String,
     /// The same in the order of the alphabet: `name full` is `full name`.
@@ -58,8 +58,8 @@ pub(super) struct Words {
     are_of_another: bool,
 }
 
-impl Words {
-    pub fn of(text: &str) -> Words {
+impl NameWords {
+    pub fn of(text: &str) -> NameWords {
         let pieces = words(text);
         let written_out = pieces.iter().flat_map(|piece| {
             let whole = WORDS.abbreviations.get(piece).unwrap_or(piece);
@@ -80,7 +80,7 @@ impl Words {
         }
         let joined = words.concat();
         words.sort_unstable();
-        Words {
+        NameWords {
             joined,
             sorted: words.join(" "),
             folded: fold(text),
@@ -98,9 +98,9 @@ impl Words {
     }
 
     /// They may say, beside these names, whose it is.
-    pub fn are_strange(&self, names: &[Words], weak: &[Words]) -> bool {
+    pub fn are_strange(&self, names: &[NameWords], weak: &[NameWords]) -> bool {
         let is_own = |word| {
-            let mut own = names.iter().chain(weak).flat_map(Words::each);
+            let mut own = names.iter().chain(weak).flat_map(NameWords::each);
             own.any(|own| own == word)
         };
         // `HR`, `RM` and their like are people.
@@ -113,7 +113,7 @@ impl Words {
     }
 
     /// All words of a name are among them.
-    fn hold(&self, name: &Words) -> bool {
+    fn hold(&self, name: &NameWords) -> bool {
         name.each().all(|word| self.each().any(|own| own == word))
     }
 
@@ -123,7 +123,7 @@ impl Words {
 
     /// Without numbers and words such as `other`, and the number where it is but one; none where there are none of them, or somebody
     /// else is spoken of.
-    fn of_the_first(&self) -> Option<(Words, Option<usize>)> {
+    fn of_the_first(&self) -> Option<(NameWords, Option<usize>)> {
         let is_own = |word: &&str| !WORDS.alternatives.contains(*word) && !is_number(word);
         let (own, further): (Vec<&str>, Vec<&str>) = self.each().partition(is_own);
         let number = match further[..] {
@@ -134,16 +134,16 @@ impl Words {
             _ => None,
         };
         let is_theirs = self.speak_of_another_person();
-        (!is_theirs).then(|| (Words::of(&own.join(" ")), number))
+        (!is_theirs).then(|| (NameWords::of(&own.join(" ")), number))
     }
 
-    pub fn are(&self, name: &Words) -> bool {
+    pub fn are(&self, name: &NameWords) -> bool {
         self.folded == name.folded || self.joined == name.joined
     }
 
     /// How well they match the best of some names: same, or nearly so spelled.
-    pub fn match_of(&self, names: &[Words]) -> f64 {
-        let likeness = |name: &Words| {
+    pub fn match_of(&self, names: &[NameWords]) -> f64 {
+        let likeness = |name: &NameWords| {
             let chars = [self, name].map(|words| words.joined.chars().count());
             match name {
                 _ if self.folded == name.folded => 1.0,
@@ -160,7 +160,7 @@ impl Words {
         names.iter().map(likeness).fold(0.0, f64::max)
     }
 
-    pub fn say(&self, names: &[Words]) -> bool {
+    pub fn say(&self, names: &[NameWords]) -> bool {
         self.match_of(names) >= BY_NAME
     }
 }
@@ -213,18 +213,18 @@ pub(super) fn without_article(word: &str) -> &str {
 }
 
 /// Reduced, without those that nothing is left of.
-pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<Words> {
-    let words = names.into_iter().map(|name| Words::of(name.as_ref()));
+pub(super) fn all<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> Vec<NameWords> {
+    let words = names.into_iter().map(|name| NameWords::of(name.as_ref()));
     words.filter(|words| !words.folded.is_empty()).collect()
 }
 
 /// A header taken apart once, to be held against many goals.
 #[derive(Debug, Clone)]
 pub(super) struct HeaderWords {
-    pub whole: Words,
-    pub parts: Vec<Words>,
+    pub whole: NameWords,
+    pub parts: Vec<NameWords>,
     /// What `Mobile 2` or `Other mobile` is one more of, and the number.
-    pub first: Option<(Words, Option<usize>)>,
+    pub first: Option<(NameWords, Option<usize>)>,
     /// It says that it goes before another of that name: the new mobile.
     pub is_preferred: bool,
     /// How well it names something that customer sheets have beside and no form field is meant by.
@@ -237,7 +237,7 @@ pub(super) struct HeaderWords {
 
 impl HeaderWords {
     pub fn of(header: &str) -> HeaderWords {
-        let whole = Words::of(header);
+        let whole = NameWords::of(header);
         let parts = all(parts(header).flat_map(by_script));
         let other = whole.match_of(&OTHER_WORDS);
         HeaderWords {
@@ -256,11 +256,12 @@ impl HeaderWords {
     }
 
     /// How well the header says one of these names, or one of the weak ones, from 0 to 1.
-    pub fn score(&self, names: &[Words], weak: &[Words]) -> f64 {
+    pub fn score(&self, names: &[NameWords], weak: &[NameWords]) -> f64 {
         let by_name = self.whole.match_of(names);
-        let is_weak = |words: &Words| weak.iter().any(|weak| words.are(weak));
-        let says = |part: &Words| part.say(names) || is_weak(part);
-        let (ours, others): (Vec<&Words>, Vec<&Words>) = self.parts.iter().partition(|it| says(it));
+        let is_weak = |words: &NameWords| weak.iter().any(|weak| words.are(weak));
+        let says = |part: &NameWords| part.say(names) || is_weak(part);
+        let (ours, others): (Vec<&NameWords>, Vec<&NameWords>) =
+            self.parts.iter().partition(|it| says(it));
         let is_in_part = ours.iter().any(|part| part.say(names));
         match &self.first {
             _ if by_name >= BY_NAME => by_name,
@@ -303,12 +304,16 @@ mod tests {
     #[test]
     fn headers_that_mean_the_same_have_the_same_words() {
         for (one, other) in rows::<(&str, &str)>("guess.alike") {
-            assert_eq!(Words::of(one).joined, Words::of(other).joined, "{one}");
+            assert_eq!(
+                NameWords::of(one).joined,
+                NameWords::of(other).joined,
+                "{one}"
+            );
         }
         assert_eq!(
-            Words::of("Name, full").sorted,
-            Words::of("full name").sorted
+            NameWords::of("Name, full").sorted,
+            NameWords::of("full name").sorted
         );
-        assert_ne!(Words::of("Customer").joined, "", "noise alone stays");
+        assert_ne!(NameWords::of("Customer").joined, "", "noise alone stays");
     }
 }

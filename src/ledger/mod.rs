@@ -2,8 +2,8 @@
 //!
 //! [`Ledger`] is the one writing side, [`Writer`] hands it to many tasks at once (one thread, group commit), [`Reader`] looks on
 //! without disturbing either, and [`Lock`] keeps a second writer out and notices lost memory. Each public method is one transaction,
-//! durable when it returns, or says that it goes within one, which is a [`Writer`]'s. Each look is one statement, and so sees one state
-//! of the ledger, however much is written meanwhile. Time is an argument: no clock is read here, nothing is sent and nothing decided.
+//! durable when it returns, or says that it goes within one, which is a [`Writer`]'s. Each answer is one statement's, and so of one
+//! state of the ledger, however much is written meanwhile. Time is an argument: no clock is read here, nothing is sent and nothing decided.
 
 mod attempts;
 mod import;

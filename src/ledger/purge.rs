@@ -9,8 +9,8 @@ use crate::model::Timestamp;
 
 impl Ledger {
     /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`, and deletes ledgers that were set aside
-    /// before. Returns how many rows and session
-    /// tokens are gone, and how many rows as old were kept, since they are pending, failed or uncertain.
+    /// before. Returns how many rows and session tokens are gone, and how many rows as old were kept, since they are pending, failed or
+    /// uncertain.
     pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<(u64, u64, u64)> {
         let purge = include_str!("purge.sql").replace("CUTOFF", &cutoff.0.to_string());
         self.db.script("PRAGMA secure_delete = ON")?;

@@ -217,7 +217,7 @@ pub struct Layout {
     pub titles: Vec<Row>,
     /// In letters, of the columns that have one of their own.
     pub widths: BTreeMap<usize, f64>,
-    /// Of each column's numbers, and of its dates (`true`): the commonest.
+    /// Of each column's numbers, and of its dates (`true`): the last among the first rows.
     pub formats: BTreeMap<(usize, bool), NumberFormat>,
 }
 

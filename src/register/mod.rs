@@ -168,13 +168,13 @@ impl Register {
         random()
     }
 
-    /// Claims a customer (none: a login or the like), and records that a request is about to leave. `over` is the status that a person's word has overcome, as it was after the request `known`. Asked again with the
-    /// same id, the answer is the same.
+    /// Claims a customer (none: a login or the like), and records that a request is about to leave. `overcome` is the status that a
+    /// person's word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
     pub async fn open_attempt(
         &self,
         attempt: RequestName,
         customer: Option<&Customer>,
-        over: Option<Status>,
+        overcome: Option<Status>,
         known: Option<RequestName>,
     ) -> Result<Admission> {
         let open = format!(
@@ -190,7 +190,7 @@ impl Register {
             (&email, Type::BYTEA),
             (&told_by, Type::BYTEA),
             (&body, Type::BYTEA),
-            (&over.map(<&str>::from), Type::TEXT),
+            (&overcome.map(<&str>::from), Type::TEXT),
             (&known.as_ref().map(<[u8; 16]>::as_slice), Type::BYTEA),
         ];
         let row = first(self.connection.call(&open, parameters).await?)?;

@@ -1,6 +1,6 @@
 //! Renders progress, summaries, CSV, XLSX, JSONL and HTML as text, or into a writer that it is handed.
 //!
-//! It opens no file, speaks to no server, reads no ledger. Texts for people go through [`Look`], so that each reads the same in a
+//! It opens no file but temporary ones, in which long lists and rows wait; speaks to no server, reads no ledger. Texts for people go through [`Look`], so that each reads the same in a
 //! narrow terminal, in colour and without.
 
 mod annotate;

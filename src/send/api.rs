@@ -92,11 +92,11 @@ impl<'a> Slot<'a> {
         };
         let away = |error| api.away(error);
         let customer = row.map(|row| &row.customer);
-        let (over, known) = row.map_or((None, None), |row| (row.overcome, row.known));
+        let (overcome, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
             let attempt = Register::new_attempt().map_err(away)?;
             self.registered = Some((attempt, clock::steady()));
-            let asking = register.open_attempt(attempt, customer, over, known);
+            let asking = register.open_attempt(attempt, customer, overcome, known);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = api.stop.or_stop(asking).await?;
             if verdict != Ok(Admission::Granted) {

@@ -306,7 +306,7 @@ impl Sending {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Plain numbers; a panic elsewhere cannot leave them half-written.
+        // A panic elsewhere cannot leave it half-written.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

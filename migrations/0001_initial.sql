@@ -4,7 +4,7 @@
 -- plus what the machine's uptime has gained since, so that a wall clock set back or forward does not disturb them.
 
 -- base_url and tenancy_name: what this ledger is bound to. salt: keys the hashes of customers and contents. schema: the hash of this text. lost: the number
--- of the loss that was accepted, until no file of the lost time is left. joined: once it is one of a team's, the last content that the register was told of. copied_ms: when `backup` made this file, until it is first written.
+-- of the loss that was accepted, until no file of the lost time is left. joined: 1 once it is one of a team's. copied_ms: when `backup` made this file, until it is first written.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value ANY NOT NULL
@@ -105,7 +105,7 @@ CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
 -- As others can know a customer again, by each content that ever asked for his invitation. By which columns his key tells him apart: as
 -- the sheet that first asked for it. His e-mail is none where another is known by it alone.
 CREATE VIEW customers AS
-SELECT c.id AS content_id, i.id AS invitation_id, i.key, c.phone, c.body,
+SELECT c.id AS content_id, i.id AS invitation_id, i.key, c.phone, c.body, c.hash,
     iif((SELECT o.id FROM invitations o WHERE o.key = c.email) <> i.id, NULL, c.email) AS email, (
     SELECT s.told_by FROM rows r CROSS JOIN sheets s ON s.id = r.sheet_id WHERE r.content_id = i.id ORDER BY r.sheet_id LIMIT 1) AS told_by
 FROM contents c CROSS JOIN invitations i ON i.id = c.invitation_id;

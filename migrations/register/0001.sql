@@ -183,8 +183,10 @@ $$;
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
 -- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he; but
 -- for one whose phone is another.
--- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else.
-CREATE FUNCTION find_claim(the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea) RETURNS bytea
+-- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. `not_of`: a ledger that
+-- tells its own apart by itself.
+CREATE FUNCTION find_claim(
+    the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea, not_of bytea DEFAULT NULL) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE found_key bytea; is_strangers boolean;
 BEGIN
@@ -195,7 +197,7 @@ BEGIN
         UNION ALL SELECT key, told_by FROM claims WHERE tenant = the_tenant AND key = the_key) u;
     IF NOT is_strangers THEN RETURN found_key; END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
-    WHERE b.tenant = the_tenant
+    WHERE b.tenant = the_tenant AND NOT EXISTS (SELECT FROM processes p WHERE p.id = c.process AND p.ledger = not_of)
         AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
             SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
@@ -367,18 +369,21 @@ END $$;
 CREATE FUNCTION remember(
     caller integer, keys bytea[], told bytea[], asked bytea[], phones bytea[], emails bytea[], statuses text[], were_created boolean[], were_sent boolean[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; n bigint; changed bigint := 0;
+DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; found bytea; n bigint; changed bigint := 0;
 BEGIN
-    FOR k IN SELECT p.tenant, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
+    FOR k IN SELECT p.tenant, p.ledger, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
             AS u(key, told_by, body, phone, email, status, was_created, was_sent) WHERE p.id = caller
     LOOP
-        k.key := coalesce(find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body), claimed_as(k.tenant, k.key));
+        PERFORM FROM tenants WHERE id = k.tenant FOR UPDATE;
+        found := find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body, k.ledger);
+        CONTINUE WHEN found IS NULL AND NOT k.was_created;
+        k.key := coalesce(found, claimed_as(k.tenant, k.key));
         INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)
         VALUES (k.tenant, k.key, k.told_by, k.status, k.was_created, caller, wall())
         ON CONFLICT (tenant, key) DO UPDATE SET status = excluded.status, attempt = NULL, process = caller, at = wall()
         WHERE array_position(by_strength, excluded.status) > array_position(by_strength, c.status);
         GET DIAGNOSTICS n = ROW_COUNT;
-        changed := changed + n;
+        IF k.status <> 'pending' THEN changed := changed + n; END IF;
         UPDATE claims SET was_created = true WHERE tenant = k.tenant AND key = k.key AND k.was_created AND NOT was_created;
         INSERT INTO bodies VALUES (k.tenant, k.body, k.key, k.was_sent, k.phone, k.email)
         ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true WHERE excluded.is_sent;

@@ -281,7 +281,7 @@ pub fn sheets(folder: &Path) -> io::Result<Vec<InboxSheet>> {
             continue;
         };
         // What somebody saved in a marked sheet is put in anew.
-        if is_marked && may_be_replaced(&path) {
+        if is_marked && is_untouched(&path) == Some(true) {
             continue;
         }
         let (size, modified_ms) = looks(&metadata);

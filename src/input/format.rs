@@ -124,10 +124,10 @@ impl CellFormat {
         match self.shows(number) {
             Shows::Plain => Cell::Number(number),
             Shows::Date => date_cell(number, is_1904),
-            // As a text, no date is sent that nobody wrote.
+            // No date is sent that nobody wrote.
             Shows::Partly(form) => match date_cell(number, is_1904) {
                 Cell::Date(at) if at.day() == 1 || !form.contains('Y') => {
-                    Cell::Text(at.strftime(form).to_string())
+                    Cell::Label(at.strftime(form).to_string())
                 }
                 cell => cell,
             },

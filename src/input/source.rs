@@ -352,14 +352,16 @@ impl KnownHeaders {
         let number = source.header_row;
         let names = &source.columns;
         let is_unnamed = |at: usize| names.get(at).is_none_or(|it| it.name.is_empty());
-        let is_filled = |at| below.iter().any(|row| !row.cell(at).is_empty());
+        // Serial numbers have no header in many sheets.
+        let is_serial =
+            |text: &str| text.chars().count() <= 5 && text.chars().all(char::is_numeric);
+        let is_filled = |at| below.iter().any(|row| !is_serial(&row.cell(at).as_shown()));
         let is_lost =
-            |(at, cell): &(usize, &Cell)| !cell.is_empty() && is_unnamed(*at) && is_filled(*at);
+            |(at, cell): (usize, &Cell)| self.has(cell) && is_unnamed(at) && is_filled(at);
         let is_next = |above: &&Row| above.number.0 + 1 == number.0;
         let above = source.layout.titles.last().filter(is_next);
         let above = above.map_or(&[][..], |above| &above.cells);
-        let lost: Vec<_> = above.iter().enumerate().filter(is_lost).collect();
-        if lost.len() > 1 || lost.iter().any(|(_, cell)| self.has(cell)) {
+        if above.iter().enumerate().any(is_lost) {
             let above = number.0 - 1;
             return Err(Error::of("header_in_two_rows", &[&place, &above, &number]));
         }

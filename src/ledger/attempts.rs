@@ -222,14 +222,8 @@ impl Ledger {
 
     /// This ledger is one of a team's from now on.
     pub fn join(&mut self) -> Result<()> {
-        let join = "INSERT INTO meta (key, value) VALUES ('joined', 0) ON CONFLICT DO NOTHING";
+        let join = "INSERT INTO meta (key, value) VALUES ('joined', 1) ON CONFLICT DO NOTHING";
         self.set(join, ())
-    }
-
-    /// The register was told of all contents up to this one.
-    pub fn note_given(&self, last: i64) -> Result<()> {
-        let note = "UPDATE meta SET value = ?1 WHERE key = 'joined'";
-        self.write(|ledger| ledger.db.run(note, [last]))
     }
 
     /// Notes within a transaction that the register knows what became of a request.
@@ -246,13 +240,8 @@ impl Ledger {
 }
 
 impl Reader {
-    /// The last content that the team's register was told of; none before this ledger has joined.
-    pub fn given(&self) -> Result<Option<i64>> {
-        self.db.meta("joined")
-    }
-
     pub fn has_joined(&self) -> Result<bool> {
-        Ok(self.given()?.is_some())
+        Ok(self.db.meta("joined")?.is_some())
     }
 
     /// How many milliseconds ago answers came to requests of all processes, of those less than `window_ms` ago the newest `at_most`, newest
@@ -315,7 +304,7 @@ impl Reader {
     }
 
     /// What this ledger knows of customers by each content that asked for them, from behind content `after` on: all but those of whom
-    /// there is nothing to tell; or of those who were created what was said of them, and not how they stand.
+    /// there is nothing to tell; or (`and_status` is not set), of those who were or may be created, what else was asked for.
     pub fn known_customers(
         &self,
         after: i64,
@@ -325,9 +314,10 @@ impl Reader {
         // Of older contents it is known that they are his, and of the first and the last that they were sent.
         const KNOWN: &str = "
             SELECT k.content_id, iif(?3 AND k.content_id = i.content_id, i.status, 'pending'), i.was_created IS 1,
-                k.content_id IN (i.id, i.content_id), k.key, k.told_by, k.phone, k.email, coalesce(k.body, 'purged ' || k.content_id)
+                k.content_id IN (i.id, i.content_id), k.key, k.told_by, k.phone, k.email, coalesce(k.body, json_quote(hex(k.hash)))
             FROM customers k CROSS JOIN invitations i ON i.id = k.invitation_id
-            WHERE k.content_id > ?1 AND (i.was_created OR ?3 AND i.status <> 'pending') ORDER BY k.content_id LIMIT ?2";
+            WHERE k.content_id > ?1 AND iif(?3, i.was_created OR i.status <> 'pending', k.content_id <> i.content_id AND (i.was_created OR i.status = 'uncertain'))
+            ORDER BY k.content_id LIMIT ?2";
         let known = self
             .db
             .all(KNOWN, (after, at_most, and_status))?

@@ -164,18 +164,30 @@ impl Reader {
         self.db.value(REPLACED, [run])
     }
 
-    /// Whether a file was dealt with that lay there and looked like this: for good if it could be used, else as long as `decided_by` says
-    /// what it said then.
+    /// Whether a file was dealt with that lay there and looked like this: for good if it could be used, unless rows of it failed and it is
+    /// the same `sheet` still; else as long as `decided_by` says what it said then.
     pub fn has_swept(
         &self,
         file: &InboxFile,
         decided_by: impl FnOnce() -> Result<[u8; 32]>,
+        sheet: impl FnOnce() -> Result<[u8; 32]>,
     ) -> Result<bool> {
         const UNLESS: &str =
             "SELECT unless FROM inbox_files WHERE path = ?1 AND size = ?2 AND modified_ms = ?3";
         let looks = (&file.path, file.size, file.modified_ms);
         let unless: Vec<Option<[u8; 32]>> = self.db.values(UNLESS, looks)?;
-        Ok(unless.contains(&None) || !unless.is_empty() && unless.contains(&Some(decided_by()?)))
+        if unless.contains(&None) {
+            return Ok(!self.has_failed(&file.path)? || !self.has_used(&sheet()?)?);
+        }
+        Ok(!unless.is_empty() && unless.contains(&Some(decided_by()?)))
+    }
+
+    /// Whether rows failed of the last sheet that was run from there.
+    pub fn has_failed(&self, path: &str) -> Result<bool> {
+        const FAILED: &str = "
+            SELECT EXISTS (SELECT 1 FROM tallies t WHERE t.sheet_id = u.sheet_id AND t.status = 'failed' AND t.n > 0)
+            FROM runs u WHERE u.source = ?1 ORDER BY u.id DESC LIMIT 1";
+        Ok(self.db.value(FAILED, [path])?.unwrap_or(false))
     }
 
     /// Whether a sheet could be used, wherever it lay then; `sheet` as of [`Ledger::note_swept`].

@@ -13,7 +13,7 @@ use super::fields::Field;
 use super::invitation::{FieldValues, addresses, key_of_values};
 use super::names::{fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
-use super::value::{self, Kind, Reading};
+use super::value::{self, DecimalMark, Kind, Reading};
 use crate::model::{
     Cell, ContractTypeId, CustomerKey, Fault, FormCondition, Invitation, Problem, Recipient,
     Repair, Row, Verdict,
@@ -238,7 +238,7 @@ impl<'a> Visit<'a> {
             return Ok(None);
         }
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
-        let made = match template.render(&values) {
+        let (made, is_number) = match template.render(&values) {
             Ok(made) => made,
             Err(reason) => {
                 let fault = Fault::of("template_failed", &[&field.key, &reason]);
@@ -253,7 +253,12 @@ impl<'a> Visit<'a> {
             }
         }
         let text = Cell::Text(text.to_owned());
-        match field.kind.read(&text) {
+        let decimal = Some(DecimalMark::Point);
+        let kind = match &field.kind {
+            Kind::Number { .. } if is_number => &Kind::Number { decimal },
+            kind => kind,
+        };
+        match kind.read(&text) {
             Ok(reading) => Ok(reading.map(|reading| Cow::Owned(reading.text.into_owned()))),
             Err(fault) => Err(self.problem_of(field, &fault, &text.as_shown())),
         }

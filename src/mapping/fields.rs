@@ -13,7 +13,7 @@ use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
 use super::names::{fold_choice, visible};
 use super::template::Template;
-use super::value::{Choices, DecimalMark, Evidence, Kind, Reading};
+use super::value::{Choices, Evidence, Kind, Reading};
 use super::words::{Role, names_a_birth_date};
 use crate::error::Error;
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, FormCondition, Note, Row};
@@ -220,12 +220,6 @@ impl<'a> Binder<'a> {
         };
         let required = config.required.as_ref();
         let (columns, template) = made_of?;
-        let kind = match (kind, &template) {
-            (Kind::Number { .. }, Some(template)) if template.calculates => Kind::Number {
-                decimal: Some(DecimalMark::Point),
-            },
-            (kind, _) => kind,
-        };
         let all = self.header.columns.iter();
         let fed = all.filter(|column| columns.contains(&column.index));
         let mut names = fed.map(|column| &column.name).chain([name]);

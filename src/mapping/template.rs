@@ -39,11 +39,11 @@ pub(crate) struct Template {
     environment: Environment<'static>,
     /// The columns as it spells them, in the order of the values that it is rendered over.
     pub columns: Vec<String>,
-    /// Whether it gives a number of its own, which has the point before its fraction.
-    pub calculates: bool,
 }
 
 const NAME: &str = "template";
+/// Before each number that is written, as against a text that holds one: no character, and in no text.
+const IS_NUMBER: char = '\u{fdd0}';
 
 impl Template {
     /// Prepares a template; or, in one sentence, why it is no usable one. `decimal`: the mark in the numbers of its columns.
@@ -60,26 +60,26 @@ impl Template {
         environment.add_filter("d", or_default);
         environment.add_filter("int", move |value| Ok(whole(&number(value, decimal)?)));
         environment.add_filter("float", move |value| number(value, decimal));
-        environment.set_formatter(|out, state, value| match fraction(value) {
-            Some(number) => write!(out, "{number}").map_err(Error::from),
-            None => escape_formatter(out, state, value),
+        environment.set_formatter(|out, state, value| {
+            if value.is_number() {
+                write!(out, "{IS_NUMBER}")?;
+            }
+            match fraction(value) {
+                Some(number) => write!(out, "{number}").map_err(Error::from),
+                None => escape_formatter(out, state, value),
+            }
         });
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| unreadable(&error))?;
-        let mut filters = source.split('|').skip(1).map(str::trim_start);
-        let is_number = |filter: &str| {
-            let mut names = NUMBER_FILTERS.split(' ');
-            names.any(|name| filter.starts_with(name))
-        };
         Ok(Template {
-            calculates: filters.any(is_number),
             columns: columns_of(source)?,
             environment,
         })
     }
 
-    /// Renders it over the values of its columns. The error says what kind of failure it was and no value.
-    pub fn render(&self, values: &[Cow<'_, str>]) -> Result<String, String> {
+    /// Renders it over the values of its columns; true: what it gives is a number of its own, which has the point before its fraction. The
+    /// error says what kind of failure it was and no value.
+    pub fn render(&self, values: &[Cow<'_, str>]) -> Result<(String, bool), String> {
         let columns = self.columns.iter().map(Value::from);
         let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
         let mut value = vec![0; LONGEST_VALUE];
@@ -92,7 +92,9 @@ impl Template {
         write().map_err(|error: Error| error.kind().to_string())?;
         let length = LONGEST_VALUE - room.len();
         value.truncate(length);
-        String::from_utf8(value).map_err(|error| error.utf8_error().to_string())
+        let made = String::from_utf8(value).map_err(|error| error.utf8_error().to_string())?;
+        let is_number = made.trim_start().starts_with(IS_NUMBER);
+        Ok((made.replace(IS_NUMBER, ""), is_number))
     }
 }
 
@@ -291,7 +293,7 @@ mod tests {
         let render = |source: &str| {
             let template = Template::new(source, None).expect("no refusal");
             let values = vec![Cow::Owned("<\"a\">".repeat(2_000)); template.columns.len()];
-            template.render(&values)
+            template.render(&values).map(|(made, _)| made)
         };
         for (source, text) in [
             ("{{ row['A'][:5] }} & more", "<\"a\"> & more"),
@@ -302,7 +304,7 @@ mod tests {
         for (source, value, text) in rows::<(&str, &str, &str)>("template.numbers") {
             let template = Template::new(source, None).expect("no refusal");
             let made = template.render(&[Cow::Borrowed(value)]);
-            assert_eq!(made.unwrap_or_default(), text, "{source} of {value}");
+            assert_eq!(made.unwrap_or_default().0, text, "{source} of {value}");
         }
         for too_long in [
             "{{ row.A }}".repeat(7),

@@ -56,7 +56,7 @@ impl Claim {
         let (status, by, at) = (self.status?, self.by.clone(), self.at.to_string());
         if self.is_strangers {
             let fault = Fault::of("strangers_number", &[&by]);
-            return Some((Status::Rejected, fault.to_string()));
+            return Some((Status::Failed, fault.to_string()));
         }
         let fault = match (status, self.request) {
             (Status::Created, Some(_)) => Fault::of("invited_elsewhere", &[&by, &at]),

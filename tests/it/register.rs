@@ -173,7 +173,7 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     moody.team.world.file("lena.csv", file);
     let serial = identity.replace("_application", "Serial");
     moody.team.world.config(&format!("{FAST}{serial}"));
-    let counts = json!({"rejected": 1, "already_created": 1});
+    let counts = json!({"failed": 1, "already_created": 1});
     assert_eq!(moody.runs("lena", GOOD, 3), (counts, 0));
     let told = moody.team.ran("lena", "status --row 2 --color never", 0);
     told.shows("Write something before the numbers of this sheet");

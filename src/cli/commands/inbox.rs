@@ -23,7 +23,7 @@ use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
-use crate::ledger::{Lock, Reader, true_path};
+use crate::ledger::{Lock, Reader, refuse_loss, true_path};
 use crate::model::{RunSummary, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
@@ -229,6 +229,7 @@ impl<'a> Sweep<'a> {
         if self.send.sandbox || settings.team(None)?.is_some() {
             return Ok(());
         }
+        refuse_loss(&ledger, None, &settings.again(false, None))?;
         let reader = Reader::open(&ledger)?;
         for book in found.beside(RESULTS, "xlsx") {
             if is_of_another(&book, reader.as_ref())? {
@@ -243,7 +244,8 @@ impl<'a> Sweep<'a> {
         let settings = self.settings_of(found)?;
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         reader.map_or(Ok(false), |reader| {
-            reader.has_swept(&found.file, || decided_by(&settings))
+            let sheet = || self.look(found).map(|(_, _, sheet)| sheet);
+            reader.has_swept(&found.file, || decided_by(&settings), sheet)
         })
     }
 
@@ -277,6 +279,7 @@ impl<'a> Sweep<'a> {
         };
         if let Some(reader) = Reader::open(&path)?
             && reader.has_used(&sheet)?
+            && !reader.has_failed(&found.file.path)?
         {
             clear(found.beside(ERROR, "txt"));
             return note(None).map(|()| None);
@@ -293,8 +296,6 @@ impl<'a> Sweep<'a> {
                 Ok((run, fault)) => {
                     let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
                     stops = fault.as_ref().is_some_and(stops_early);
-                    // Else the next sweep goes on, and tries again whoever failed.
-                    let is_over = !stops && run.counts.failed == 0;
                     let opened = Opened::at(&settings, path.clone())?;
                     let results = results.into_inner();
                     let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
@@ -303,7 +304,8 @@ impl<'a> Sweep<'a> {
                         run: Some(run),
                         ..self.refused(found, error)
                     };
-                    (is_over, sent.unwrap_or_else(unwritten))
+                    // Else the next sweep goes on.
+                    (!stops, sent.unwrap_or_else(unwritten))
                 }
                 Err(error) if Self::is_own(&error, found, &settings) => {
                     (true, self.refused(found, error))

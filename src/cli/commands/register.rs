@@ -43,7 +43,7 @@ pub async fn join(
         ledger.join()?;
         tell(&register, ledger).await?;
         if !register.knows_this_ledger() {
-            remember(&register, ledger, None).await?;
+            remember(&register, ledger, true).await?;
             register.remembered(false).await?;
             ledger.all_told()?;
         }
@@ -90,26 +90,25 @@ async fn tell(register: &Register, ledger: &mut Ledger) -> Result<()> {
     Ok(())
 }
 
-/// Gives the register all that this ledger knows. Returns of how many customers it knew less. Or, of those who were created, what sheets
-/// have said since: by an address that was added, a colleague may know one.
-async fn remember(register: &Register, ledger: &Ledger, since: Option<i64>) -> Result<u64> {
-    let (mut after, mut changed) = (since.unwrap_or(0), 0);
+/// Gives the register all that this ledger knows. Returns of how many customers it knew less. Or (`and_status` is not set) what else sheets
+/// have said of those who were or may be created: by an address that was added, a colleague may know one.
+pub async fn remember(register: &Register, ledger: &Ledger, and_status: bool) -> Result<u64> {
+    let (mut after, mut changed) = (0, 0);
     loop {
-        let page = ledger.known_customers(after, PAGE, since.is_none())?;
+        let page = ledger.known_customers(after, PAGE, and_status)?;
         let (ids, known): (Vec<_>, Vec<_>) = page.into_iter().unzip();
         let Some(&last) = ids.last() else {
             return Ok(changed);
         };
         changed += register.remember(&known).await?;
-        ledger.note_given(last)?;
         after = last;
     }
 }
 
-/// Has the register know what sheets have said since, and what it says now hold for a run's rows that are held; whom it lets anybody send
+/// Has the register know what sheets have said, and what it says now hold for a run's rows that are held; whom it lets anybody send
 /// is due.
 pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Result<()> {
-    remember(register, ledger, ledger.given()?).await?;
+    remember(register, ledger, false).await?;
     for page in ledger.held_customers(run, None)?.chunks(PAGE) {
         let customers: Vec<CustomerKey> = page.iter().map(|held| held.2).collect();
         let claims = register.settle(&customers, None).await?;
@@ -235,7 +234,7 @@ async fn rebuild(
     without_the_others: bool,
 ) -> Result<Value> {
     tell(register, ledger).await?;
-    let given = remember(register, ledger, None).await?;
+    let given = remember(register, ledger, true).await?;
     let (missing, ready) = register.remembered(without_the_others).await?;
     ledger.all_told()?;
     Ok(json!({ "given": given, "missing": missing, "ready": ready }))

@@ -82,9 +82,12 @@ fn put(
 fn format_of(args: &ExportArgs) -> Result<ExportFormat> {
     let by_name = || args.output.extension()?.to_str()?.parse().ok();
     let format = args.format.or_else(by_name).unwrap_or(ExportFormat::Csv);
-    let shown = args.output.display();
-    let misnamed = |_| Error::of("output_misnamed.export", &[&shown]);
-    refuse_ending(&args.output, &[format.into()]).map_err(misnamed)?;
+    let known: &[&str] = match (args.format, format) {
+        (None, _) => &["csv", "xlsx", "jsonl"],
+        (_, ExportFormat::Jsonl) => &["jsonl", "json"],
+        (_, format) => &[format.into()],
+    };
+    refuse_ending(&args.output, known)?;
     if format == ExportFormat::Xlsx && args.output == Path::new("-") && io::stdout().is_terminal() {
         return Err(Error::of("workbook_to_terminal", &[]));
     }

@@ -387,7 +387,7 @@ impl<'s> Flow<'s> {
         let (target, stop) = (begun.target, Arc::clone(&self.stop));
         let (client, login) = (target.client, target.credentials);
         let ledger = Some(writer.clone());
-        let api = Api::new(client, login, limiter, ledger, register, stop);
+        let api = Api::new(client, login, limiter, ledger, register.clone(), stop);
         // On a thread of its own: a terminal that is frozen must hold up no request, nor make its answer come too late.
         let (events, seen) = mpsc::channel();
         let seeing = Arc::clone(watch);
@@ -404,6 +404,12 @@ impl<'s> Flow<'s> {
             return Err(error.unwrap_or_else(|| Error::of("internal_error", &[])));
         }
         let ledger = ledger?;
+        if let Some(register) = register {
+            let _ = self
+                .stop
+                .or_stop(register::remember(&register, &ledger, false))
+                .await;
+        }
         let is_done = self.opened()?.summary(run)?.counts.pending == 0;
         let stopped = StopReason::of_run(reason.as_ref(), is_done, limit_reached);
         let why = reason.as_ref().and_then(StopReason::said);

@@ -120,14 +120,14 @@ impl Evidence {
     pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
         // Of dates that nothing swapped, most have a day that is no month. A few are those of customers who were added below, and
         // what is plain by now may have been swapped.
-        let is_seen = self.left_over > 0 && self.untouched * 2 < self.swappable + self.plain;
+        let is_seen = self.left_over > 0 && self.untouched * 4 < self.swappable + self.plain;
         let is_swapped = is_seen && self.swappable + self.left_over + self.plain >= NO_CHANCE;
         let is_year_day = self.day_is_next && !self.month_is_next;
         let are_mixed = number::are_mixed(self.moneys);
         let names_money = |text| number::signs(text::trim(text)).1 > 1;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
         match cell {
-            Cell::Date(at) if is_swapped && at.day() != at.month() => {
+            Cell::Date(at) if is_swapped && at.day() <= 12 && at.day() != at.month() => {
                 Err(Fault::of("dates_swapped", &[]))
             }
             Cell::Text(text) if is_year_day && matches!(behind(text), Some([1..=12, 1..=12])) => {

@@ -132,7 +132,7 @@ echo; echo "== a kill, and two senders"
 "$WINE64" 'C:\work\vlens-batch.exe' sandbox --port 28080 --per-second 0 --per-minute 0 --latency 300 > server.txt 2>&1 &
 server=$!
 for _ in $(seq 50); do grep -q VLENS_PASSWORD server.txt && break; sleep 0.2; done
-tr -d '\r' < server.txt | grep '^export' > variables.sh; . ./variables.sh
+tr -d '\r' < server.txt | sed -n 's/^set VLENS/export VLENS/p' > variables.sh; . ./variables.sh
 send=(run many.csv --contract-type 414 --ledger 'C:\work\many.db' --rate unlimited --concurrency 2 --yes)
 "$WINE64" 'C:\work\vlens-batch.exe' "${send[@]}" > first.txt 2>&1 &
 sender=$!

@@ -571,12 +571,9 @@ fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault_and_one_written_to_me
 fn a_signal_before_a_sheet_is_begun_is_heeded() {
     let world = World::with_server();
     world.file("inbox/a.csv", sheet(&some(0, 3)));
-    let stops = ["VLENS_BATCH_FAILPOINT", "VLENS_BATCH_FAILPOINT_STOPS"];
     let sweep = world.line("inbox inbox --settled 0s");
     // While it makes the ledger.
-    let mut sweep = sweep
-        .envs(stops.into_iter().zip(["after_published", "1"]))
-        .start();
+    let mut sweep = sweep.stopping_at("after_published").start();
     sweep.wait_until_stopped();
     sweep.signal(Signal::TERM);
     sweep.thaw();

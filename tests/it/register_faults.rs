@@ -55,8 +55,7 @@ fn a_computer_that_sleeps_between_any_two_steps_sends_nobody_whom_a_colleague_se
         people(&team, place, n, n + 1);
         // At the gate for the second time: the first body is the login's.
         let nth = if *place == "at_gate" { ":2" } else { "" };
-        let run = team.run(place).env("VLENS_BATCH_FAILPOINT_STOPS", "1");
-        let run = run.env("VLENS_BATCH_FAILPOINT", format!("{place}{nth}"));
+        let run = team.run(place).stopping_at(&format!("{place}{nth}"));
         let mut process = run.start();
         process.wait_until_stopped();
         process

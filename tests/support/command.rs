@@ -78,6 +78,12 @@ impl Vlens {
         self
     }
 
+    /// It stops where it passes this place, until it is thawed.
+    pub fn stopping_at(self, place: &str) -> Vlens {
+        self.env("VLENS_BATCH_FAILPOINT", place)
+            .env("VLENS_BATCH_FAILPOINT_STOPS", "1")
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Vlens {
         self.command.env(name, value);
         self

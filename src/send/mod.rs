@@ -50,7 +50,7 @@ pub struct SendOptions {
 }
 
 /// Something that happened, for those who watch: progress, log, metrics. Holds no personal data.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum SendEvent {
     /// A row has its status for this run, and the ledger has it durably.
     Ended {

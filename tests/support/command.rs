@@ -274,8 +274,12 @@ impl Running {
         });
     }
 
-    /// Its most memory so far, in KiB, as Linux tells it.
+    /// Its most memory so far, in KiB, as Linux tells it. Until it is what it is to become, it is told with this process's memory.
     pub fn peak_kib(&self) -> u64 {
+        let program = |of: &str| std::fs::read_link(format!("/proc/{of}/exe")).ok();
+        if program(&self.child.id().to_string()) == program("self") {
+            return 0;
+        }
         let peak = status_of(self.child.id(), "VmHWM:");
         peak.trim_end_matches(" kB").parse().unwrap_or(0)
     }

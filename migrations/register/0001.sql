@@ -42,7 +42,8 @@ CREATE TABLE processes (
     version   text NOT NULL,
     started   timestamptz NOT NULL,
     moment    timestamptz NOT NULL,      -- when it last called, by the tenant's clock
-    steady_ms bigint NOT NULL            -- and by its own, which nobody sets
+    steady_ms bigint NOT NULL,           -- and by its own, which nobody sets
+    known_to  timestamptz                -- when the newest request left that its ledger knew of as it began
 );
 
 -- A customer with a set of contract types, known by a keyed hash alone.
@@ -183,10 +184,11 @@ $$;
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
 -- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he; but
 -- for one whose phone is another.
--- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. `not_of`: a ledger that
--- tells its own apart by itself.
+-- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. A ledger has told apart by
+-- itself whom it gives, and by what their columns say whom it knows.
 CREATE FUNCTION find_claim(
-    the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea, not_of bytea DEFAULT NULL) RETURNS bytea
+    the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea,
+    caller integer, gives boolean) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE found_key bytea; is_strangers boolean;
 BEGIN
@@ -197,7 +199,10 @@ BEGIN
         UNION ALL SELECT key, told_by FROM claims WHERE tenant = the_tenant AND key = the_key) u;
     IF NOT is_strangers THEN RETURN found_key; END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
-    WHERE b.tenant = the_tenant AND NOT EXISTS (SELECT FROM processes p WHERE p.id = c.process AND p.ledger = not_of)
+    WHERE b.tenant = the_tenant AND NOT EXISTS (
+            SELECT FROM processes p JOIN processes me ON me.id = caller AND me.ledger = p.ledger LEFT JOIN attempts a ON a.id = c.attempt
+            WHERE p.id = c.process AND (gives OR (the_key IN (the_phone, the_email)) IS NOT TRUE
+                AND (p.id = caller OR coalesce(a.opened <= me.known_to, a.id IS NULL))))
         AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
             SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
@@ -249,8 +254,9 @@ BEGIN
             UPDATE attempts SET closed = n WHERE tenant = t.id AND closed > t.clock - interval '61 seconds';
         END IF;
         UPDATE tenants SET clock = n, skew = n - wall(), lease = greatest(lease, the_lease) WHERE id = t.id;
-        INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms)
-        VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms) RETURNING id INTO caller;
+        INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms, known_to)
+        VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms,
+            (SELECT opened FROM attempts WHERE id = nullif(newest, '')::uuid)) RETURNING id INTO caller;
     END IF;
     -- Shared: a session that was lost without the server's knowledge may still hold it.
     PERFORM pg_try_advisory_lock_shared(1447849538, caller);
@@ -281,7 +287,7 @@ BEGIN
     END IF;
     PERFORM sweep(t, n);
     IF the_key IS NOT NULL THEN
-        the_key := find_claim(t.id, the_key, the_phone, the_email, the_told_by, the_body);
+        the_key := find_claim(t.id, the_key, the_phone, the_email, the_told_by, the_body, caller, false);
         SELECT * INTO c FROM claims WHERE tenant = t.id AND key = coalesce(the_key, claimed_as(t.id, asked_key));
         may_be_sent := c.key IS NULL OR c.status IN ('pending', 'failed') AND NOT c.was_created
             OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);
@@ -371,11 +377,11 @@ CREATE FUNCTION remember(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; found bytea; n bigint; changed bigint := 0;
 BEGIN
-    FOR k IN SELECT p.tenant, p.ledger, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
+    FOR k IN SELECT p.tenant, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
             AS u(key, told_by, body, phone, email, status, was_created, was_sent) WHERE p.id = caller
     LOOP
         PERFORM FROM tenants WHERE id = k.tenant FOR UPDATE;
-        found := find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body, k.ledger);
+        found := find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body, caller, true);
         CONTINUE WHEN found IS NULL AND NOT k.was_created;
         k.key := coalesce(found, claimed_as(k.tenant, k.key));
         INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)

@@ -163,6 +163,13 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     let counts = json!({"already_created": 4});
     write("sara", &format!("{more}{rows}"));
     assert_eq!(moody.runs("sara", GOOD, 0), (counts, 0));
+    // Nor is one row another's because they share a phone, now that their numbers say that they are two.
+    moody.team.world.config(FAST);
+    write("nour", "01212345670,414,Nour,A8\n01212345670,414,Adel,A9\n");
+    moody.runs("nour", GOOD, 3);
+    by_application();
+    let counts = json!({"already_created": 1, "created": 1});
+    assert_eq!(moody.runs("nour", GOOD, 0), (counts, 1));
     // Back again, with a ledger that has seen nothing.
     moody.team.world.config(FAST);
     write("adam", rows);

@@ -236,12 +236,9 @@ fn reads(kind: &Kind, cell: &Cell) -> bool {
     reads_by(None, kind, cell)
 }
 
-/// Whether a cell holds such a value. A date that may be a day off is one: the check tells.
 fn reads_by(proved: Option<Convention>, kind: &Kind, cell: &Cell) -> bool {
-    match kind.read_by(proved, cell) {
-        Ok(value) => value.is_some(),
-        Err(fault) => fault.name == "date_shifted",
-    }
+    kind.read_by(proved, cell)
+        .is_ok_and(|value| value.is_some())
 }
 
 fn phone(country: Country) -> Kind {
@@ -251,10 +248,11 @@ fn phone(country: Country) -> Kind {
     }
 }
 
+/// With its time: a date that may be a day off by that is one, and the check tells.
 fn date(input: Option<&str>) -> Kind {
     Kind::Date {
         input: input.map(str::to_owned),
-        output: "%Y-%m-%d".to_owned(),
+        output: "%Y-%m-%d %T".to_owned(),
     }
 }
 

@@ -78,7 +78,7 @@ impl Field {
     /// What a cell says in one of the columns, by what that has proved.
     pub fn read<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
         let evidence = self.by_column.get(&column).copied().unwrap_or_default();
-        evidence.vouches_for(cell)?;
+        evidence.vouches_for(&self.kind, cell)?;
         match evidence.verdict() {
             Err(conflict) if self.kind.depends_on_convention(cell) => Err(conflict),
             verdict => self.kind.read_by(verdict.unwrap_or_default(), cell),

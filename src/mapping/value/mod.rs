@@ -65,7 +65,9 @@ const NO_CHANCE: usize = 5;
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Evidence {
     proved: Option<Convention>,
-    contradicts: bool,
+    /// How many prove that, and how many the other, what the mapping says counted with each.
+    agreeing: usize,
+    contradicting: usize,
     /// Values in which commas seem to part thousands (`41,000`), and fractions that are no slips of such (`5000,50`).
     thousands: usize,
     fractions: usize,
@@ -87,8 +89,9 @@ impl Evidence {
     pub fn see(&mut self, kind: &Kind, cell: &Cell) {
         let proof = kind.proof(cell);
         for proof in proof.into_iter().chain(kind.told()) {
-            self.contradicts |= self.proved.is_some_and(|proved| proved != proof);
-            self.proved = Some(proof);
+            let is_same = *self.proved.get_or_insert(proof) == proof;
+            self.agreeing += usize::from(is_same);
+            self.contradicting += usize::from(!is_same);
         }
         match (kind, cell) {
             (Kind::Date { .. }, Cell::Date(at)) if at.day() <= 12 => self.swappable += 1,
@@ -116,8 +119,9 @@ impl Evidence {
     }
 
     /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day. And one
-    /// that begins with the year where its column has the day behind that; and an amount whose currency is not the column's.
-    pub fn vouches_for(self, cell: &Cell) -> Result<(), Fault> {
+    /// that begins with the year where its column has the day behind that or the other way round than most of it, which leaves others
+    /// open; and an amount whose currency is not the column's.
+    pub fn vouches_for(self, kind: &Kind, cell: &Cell) -> Result<(), Fault> {
         // Of dates that nothing swapped, most have a day that is no month. A few are those of customers who were added below, and
         // what is plain by now may have been swapped.
         let is_seen = self.left_over > 0 && self.untouched * 4 < self.swappable + self.plain;
@@ -127,6 +131,7 @@ impl Evidence {
         let names_money = |text| number::signs(text::trim(text)).1 > 1;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
         match cell {
+            _ if self.is_turned(kind, cell) => Err(Fault::of("date_turned", &[])),
             Cell::Date(at) if is_swapped && at.day() <= 12 && at.day() != at.month() => {
                 Err(Fault::of("dates_swapped", &[]))
             }
@@ -140,11 +145,24 @@ impl Evidence {
         }
     }
 
+    /// Whether a date has day and month the other way round than the mapping says, or than most of those that prove an order.
+    fn is_turned(self, kind: &Kind, cell: &Cell) -> bool {
+        let Some(proof @ Convention::Dates(_)) = kind.proof(cell) else {
+            return false;
+        };
+        match kind.told() {
+            Some(told) => proof != told,
+            None if self.proved == Some(proof) => self.agreeing < self.contradicting,
+            None => self.contradicting < self.agreeing,
+        }
+    }
+
     pub fn verdict(self) -> Result<Option<Convention>, Fault> {
+        let contradicts = self.contradicting > 0;
         match self.proved {
-            Some(Convention::Dates(_)) if self.contradicts => Err(Fault::of("dates_mixed", &[])),
+            Some(Convention::Dates(_)) if contradicts => Err(Fault::of("dates_mixed", &[])),
             Some(Convention::Numbers(mark))
-                if self.contradicts
+                if contradicts
                     || mark == DecimalMark::Comma && self.thousands > 0 && self.fractions == 0 =>
             {
                 Err(Fault::of("numbers_mixed", &[]))
@@ -272,27 +290,27 @@ impl Kind {
         }
     }
 
-    /// Whether a cell means something else, or nothing, by another convention; of dates in a form that the mapping says, whether it
-    /// means something else by another than that.
+    /// Whether a cell means something else by another convention, whatever form the mapping says; of numbers, or nothing, where a digit
+    /// too few or too many may have made it what it is.
     pub fn depends_on_convention(&self, cell: &Cell) -> bool {
         let by = |kind: &Kind, convention| {
             let reading = kind.read_by(Some(convention), cell).ok().flatten();
             reading.map(|reading| reading.text.into_owned())
         };
-        let [one, other] = match self {
-            Kind::Date { .. } => [DateOrder::DayMonth, DateOrder::MonthDay].map(Convention::Dates),
-            Kind::Number { .. } => {
-                [DecimalMark::Point, DecimalMark::Comma].map(Convention::Numbers)
+        match self {
+            Kind::Date { .. } => {
+                let (input, output) = (None, "%Y-%m-%d".to_owned());
+                let bare = Kind::Date { input, output };
+                let by = |order| by(&bare, Convention::Dates(order));
+                let [one, other] = [DateOrder::DayMonth, DateOrder::MonthDay].map(by);
+                one.is_some() && other.is_some() && one != other
             }
-            _ => return false,
-        };
-        let Some(told) = self.told() else {
-            return by(self, one) != by(self, other);
-        };
-        let (input, output) = (None, "%Y-%m-%d".to_owned());
-        let bare = Kind::Date { input, output };
-        let others = by(&bare, if told == one { other } else { one });
-        others.is_some() && others != by(&bare, told)
+            Kind::Number { .. } => {
+                let by = |mark| by(self, Convention::Numbers(mark));
+                by(DecimalMark::Point) != by(DecimalMark::Comma)
+            }
+            _ => false,
+        }
     }
 
     /// The convention that the mapping says, where a cell can be read by another.

@@ -183,33 +183,37 @@ $$;
 -- The same of one who may be unknown by this key: the one to whom this was sent or whose address this is, if other columns told him
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
 -- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he; but
--- for one whose phone is another.
+-- for one whose phone is another. Who was not sent yet under this key is whoever was by another address.
 -- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. A ledger has told apart by
 -- itself whom it gives, and by what their columns say whom it knows.
 CREATE FUNCTION find_claim(
     the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea,
     caller integer, gives boolean) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
-DECLARE found_key bytea; is_strangers boolean;
+DECLARE own_key bytea; found_key bytea; is_strangers boolean; waits boolean;
 BEGIN
-    SELECT u.key, u.told_by NOT IN ('', the_told_by) AND NOT EXISTS (
+    SELECT u.key, the_key IN (the_phone, the_email) AND (
+        SELECT status IN ('pending', 'failed', 'rejected') AND NOT was_created FROM claims w WHERE w.tenant = the_tenant AND w.key = u.key),
+        u.told_by NOT IN ('', the_told_by) AND NOT EXISTS (
         SELECT FROM bodies b WHERE b.tenant = the_tenant AND b.key = u.key AND (b.body = the_body OR b.phone = the_phone OR b.email = the_email))
-    INTO found_key, is_strangers FROM (
+    INTO own_key, waits, is_strangers FROM (
         SELECT key, told_by FROM aliases WHERE tenant = the_tenant AND alias = the_key
         UNION ALL SELECT key, told_by FROM claims WHERE tenant = the_tenant AND key = the_key) u;
-    IF NOT is_strangers THEN RETURN found_key; END IF;
+    IF NOT is_strangers AND waits IS NOT TRUE THEN RETURN own_key; END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
     WHERE b.tenant = the_tenant AND NOT EXISTS (
             SELECT FROM processes p JOIN processes me ON me.id = caller AND me.ledger = p.ledger LEFT JOIN attempts a ON a.id = c.attempt
-            WHERE p.id = c.process AND (gives OR (the_key IN (the_phone, the_email)) IS NOT TRUE
+            WHERE p.id = c.process AND (gives OR (waits OR (the_key IN (the_phone, the_email)) IS NOT TRUE)
                 AND (p.id = caller OR coalesce(a.opened <= me.known_to, a.id IS NULL))))
         AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
             SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
             SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
                 AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)))
+        AND (waits IS NOT TRUE OR c.was_created OR c.status IN ('sending', 'uncertain'))
     ORDER BY b.body = the_body DESC, b.is_sent DESC, c.at LIMIT 1;
     IF is_strangers THEN RETURN found_key; END IF;
+    IF waits THEN RETURN coalesce(found_key, own_key); END IF;
     INSERT INTO aliases SELECT the_tenant, the_key, found_key, the_told_by, the_body WHERE found_key IS NOT NULL;
     RETURN coalesce(found_key, the_key);
 END $$;

@@ -82,10 +82,8 @@ impl Reader {
                  (SELECT id FROM invitations WHERE key = ?5), (SELECT invitation_id FROM aliases a WHERE key = ?5 AND NOT EXISTS (
                      SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))"
         );
-        let beside = invitation.addresses.beside(invitation.key);
-        let beside = beside.map(|key| masked(&self.salt, key));
         let (key, hash, phone, email) = self.asked(invitation);
-        let asked = (key, hash, phone, email, beside);
+        let asked = (key, hash, phone, email, self.beside(invitation));
         let met = self.db.first(&by_key, asked)?;
         met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
     }
@@ -97,8 +95,14 @@ impl Reader {
         Ok(taken.unwrap_or(false))
     }
 
+    /// By what the row's customer is known once the phone that tells him apart is gone.
+    pub(super) fn beside(&self, of: &Invitation) -> Option<CustomerKey> {
+        let beside = of.addresses.beside(of.key)?;
+        Some(masked(&self.salt, beside))
+    }
+
     /// What a row asks for, as it is kept: key, content, phone, e-mail.
-    fn asked(
+    pub(super) fn asked(
         &self,
         of: &Invitation,
     ) -> (
@@ -217,8 +221,15 @@ impl MetAbove {
     /// What the next row asks for. Whoever was taken for another may stand beside him in that sheet, and have been invited himself.
     pub fn look(&mut self, reader: &Reader, row: RowNumber, of: &Invitation) -> Result<Asked> {
         let key = masked(&reader.salt, of.key);
-        for look in [Reader::meeting, Reader::meeting_of_others] {
-            let Some(met) = look(reader, of)? else { break };
+        let looks = [
+            Reader::meeting_by_the_other,
+            Reader::meeting,
+            Reader::meeting_of_others,
+        ];
+        for look in looks {
+            let Some(met) = look(reader, of)? else {
+                continue;
+            };
             let same_content = met.standing.same_content;
             let hash = || body_hash(&reader.salt, &of.body);
             let (first, taken) = *self.0.entry(met.invitation).or_insert_with(|| {
@@ -399,6 +410,7 @@ impl Import<'_> {
             }
             Asked::Known(met) => {
                 let id = met.invitation;
+                self.ledger.unite(id, invitation, self.sheet)?;
                 if met.key != key {
                     db.run(ALIAS, (key, id))?;
                 }

@@ -8,10 +8,11 @@ use rusqlite::Row;
 use super::memory::held;
 use super::open::Ledger;
 use super::reader::Reader;
-use super::sql::{Event, InvitationId, unmasked};
+use super::sql::{Event, InvitationId, masked, unmasked};
 use crate::error::Result;
 use crate::model::{
-    Customer, CustomerKey, Fault, Moment, Plan, RequestName, RowNumber, RunId, Standing, Status,
+    Customer, CustomerKey, Fault, Invitation, Moment, Plan, RequestName, RowNumber, RunId,
+    Standing, Status,
 };
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
@@ -93,6 +94,14 @@ pub(super) const CHANGED: &str = "
     WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
       AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)";
 
+/// Whether invitation `w` was sent by nobody yet.
+const WAITS: &str = "w.was_created IS NOT 1 AND w.status IN ('pending', 'failed', 'rejected')";
+
+/// Whether invitations `w` and `k` stand in one sheet, which thereby says that they are two customers.
+const IN_ONE_SHEET: &str = "EXISTS (
+    SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id IN (
+        SELECT r.sheet_id FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = k.id))";
+
 impl Meeting {
     pub fn is_due(&self) -> bool {
         self.status == Status::Pending
@@ -105,6 +114,35 @@ impl Ledger {
         let by_nobody = "UPDATE invitations SET overcome = NULL WHERE id = ?1";
         self.make_due(invitation, None)?;
         self.db.run(by_nobody, [invitation])
+    }
+
+    /// Has within a transaction whoever waits by one address of a row be the one whom the row of this sheet met by the other, and become
+    /// what that one becomes.
+    pub(super) fn unite(&self, met: InvitationId, row: &Invitation, sheet: i64) -> Result<()> {
+        const UNITE: [&str; 5] = [
+            "UPDATE contents SET invitation_id = ?2 WHERE invitation_id = ?1",
+            "UPDATE attempts SET invitation_id = ?2 WHERE invitation_id = ?1",
+            "UPDATE aliases SET invitation_id = ?2 WHERE invitation_id = ?1",
+            "INSERT OR REPLACE INTO aliases SELECT key, ?2 FROM invitations WHERE id = ?1",
+            "DELETE FROM invitations WHERE id = ?1 AND id <> ?2",
+        ];
+        let waiting = format!(
+            "SELECT w.id, k.status, k.created_run FROM invitations w CROSS JOIN invitations k ON k.id = ?3
+             WHERE w.key IN (?1, ?2) AND w.id <> k.id AND {WAITS} AND NOT {IN_ONE_SHEET}
+               AND NOT EXISTS (SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id = ?4)"
+        );
+        let Some(beside) = self.beside(row) else {
+            return Ok(());
+        };
+        let params = (masked(&self.salt, row.key), beside, met, sheet);
+        let waiting: Vec<(InvitationId, Status, Option<RunId>)> = self.db.all(&waiting, params)?;
+        for (from, status, by) in waiting {
+            self.set_status(from, status, by)?;
+            UNITE
+                .iter()
+                .try_for_each(|sql| self.db.run(sql, (from, met)))?;
+        }
+        Ok(())
     }
 
     /// Gives an invitation a new status; `by` is the run that created it, none where that was elsewhere.
@@ -226,6 +264,20 @@ impl Ledger {
 }
 
 impl Reader {
+    /// Of a row whose customer waits by the phone: the one who was or may be invited by its e-mail.
+    pub(super) fn meeting_by_the_other(&self, row: &Invitation) -> Result<Option<Meeting>> {
+        let by_the_other = format!(
+            "SELECT k.id, k.status, c.body_hash IS ?2, k.was_created IS 1, NULL, k.key, 0
+             FROM invitations w CROSS JOIN invitations k ON k.key = ?3 CROSS JOIN contents c ON c.id = k.content_id
+             WHERE w.key = ?1 AND {WAITS} AND (k.was_created IS 1 OR k.status IN ('created', 'uncertain')) AND NOT {IN_ONE_SHEET}"
+        );
+        let Some(beside) = self.beside(row) else {
+            return Ok(None);
+        };
+        let (key, hash, ..) = self.asked(row);
+        self.db.first(&by_the_other, (key, hash, beside))
+    }
+
     /// Rows of a run that are held, all or those named, with invitation, customer and status: of a team's, the register knows what became
     /// of them since.
     pub fn held_customers(

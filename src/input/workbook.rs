@@ -12,11 +12,11 @@ use super::package::{
 use super::source::{MAX_COLUMNS, Merge, Options, Source, has_results};
 use super::xlsx::{SheetReader, Tables, unescaped};
 use crate::error::Error;
-use crate::mapping::names::fold;
+use crate::mapping::names::{fold, is_personal};
 use crate::model::{Cell, Note, NumberFormat, OVERVIEW_SHEET, RESULTS_SHEET, Row};
 
-/// Among how many rows two sheets must have names alike to be of the same kind.
-const HEADS: usize = 5;
+/// Among how many rows two sheets must have names alike, and the other somebody's phone, e-mail or id, to be of the same kind.
+const HEADS: usize = 20;
 
 /// Opens a workbook. Its sheet is read twice: first for what must be known before the first row, and for a file that is cut.
 pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error> {
@@ -148,23 +148,28 @@ impl Book {
         Ok(())
     }
 
-    /// Beside a sheet that was named, those count that have two of its names side by side: customers in them may be meant as well.
+    /// Beside a sheet that was named, those count that have two of its names side by side: customers in them may be meant as well. What
+    /// its drop-downs list is nobody's.
     fn look_for_others(&mut self, at: usize) {
-        let own: HashSet<String> = self.heads(at).into_iter().flatten().collect();
+        let text = |cell: &Cell| matches!(cell, Cell::Text(_)).then(|| fold(&cell.as_shown()));
+        let own = self.heads(at);
+        let own = own.iter().flat_map(|row| &row.cells).filter_map(text);
+        let own: HashSet<String> = own.collect();
         for other in (0..self.sheets.len()).filter(|other| *other != at) {
-            let is_alike =
-                |head: &Vec<String>| head.iter().filter(|it| own.contains(*it)).count() > 1;
-            self.sheets[other].has_data = self.heads(other).iter().any(is_alike);
+            let heads = self.heads(other);
+            let is_own = |text: &String| own.contains(text);
+            let count = |row: &Row| row.cells.iter().filter_map(text).filter(is_own).count();
+            let mut cells = heads.iter().flat_map(|row| &row.cells);
+            self.sheets[other].has_data = heads.iter().any(|row| count(row) > 1)
+                && cells.any(|cell| is_personal(&cell.as_shown()));
         }
     }
 
-    /// The texts of a sheet's first rows, for comparing, as far as they can be read.
-    fn heads(&mut self, at: usize) -> Vec<Vec<String>> {
+    /// A sheet's first rows, as far as they can be read.
+    fn heads(&mut self, at: usize) -> Vec<Row> {
         let mut sheet = self.sheet(at).ok();
         let rows = std::iter::from_fn(|| sheet.as_mut()?.next_row().ok()?);
-        let text = |cell: &Cell| matches!(cell, Cell::Text(_)).then(|| fold(&cell.as_shown()));
-        let texts = |row: Row| row.cells.iter().filter_map(text).collect();
-        rows.take(HEADS).map(texts).collect()
+        rows.take(HEADS).collect()
     }
 
     fn choose(&mut self, wanted: Option<&str>) -> Result<usize, Error> {

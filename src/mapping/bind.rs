@@ -168,12 +168,13 @@ impl Mapping {
         Some(&self.names[*serial])
     }
 
-    /// Whether this contract type gets no field values, though its form asks for some and they may be there.
+    /// Whether this contract type gets no field values, though its form is filled, asks for some, and they may be there.
     pub fn lacks_fields(&self, id: ContractTypeId) -> bool {
         let own = self.groups.get(&Some(id));
         let own = own.or_else(|| self.groups.get(&None));
-        let is_invited = self.frame.session.kind == SessionKind::Invitation;
-        let may_be_filled = is_invited && self.has_values && !self.fieldless.contains(&id);
+        let session = &self.frame.session;
+        let is_filled = session.kind == SessionKind::Invitation && !session.digital_identity_only;
+        let may_be_filled = is_filled && self.has_values && !self.fieldless.contains(&id);
         may_be_filled && own.is_none_or(Vec::is_empty)
     }
 

@@ -42,6 +42,8 @@ pub struct ColumnGuess {
     pub(super) place: usize,
     /// What else it may feed, the best first.
     pub candidates: Vec<Target>,
+    /// It would be taken, were it not for another that fits alike.
+    pub(super) is_doubted: bool,
     pub(super) words: HeaderWords,
     pub profile: Profile,
 }
@@ -54,6 +56,7 @@ impl ColumnGuess {
             target: None,
             place: 0,
             candidates: Vec::new(),
+            is_doubted: false,
             words: HeaderWords::of(&column.name),
             profile: Profile::of(&cells.collect::<Vec<_>>(), country),
         }
@@ -76,6 +79,7 @@ impl ColumnGuess {
     pub(super) fn offer(&mut self, target: &Target) {
         if self.target.is_none() && !self.candidates.contains(target) {
             self.candidates.insert(0, target.clone());
+            self.is_doubted = true;
         }
     }
 
@@ -331,7 +335,11 @@ impl Goal {
     /// How well one of the columns fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
     pub fn fit(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> Option<(f64, bool)> {
         let (header, profile) = (&column.words, &column.profile);
-        let score = header.score(&self.names, &self.weak);
+        let amount = header.amount.as_ref();
+        let amount =
+            amount.filter(|it| self.field_type == FieldType::Number && it.say(&self.names));
+        let amount = amount.map_or(0.0, |amount| amount.match_of(&self.names));
+        let score = header.score(&self.names, &self.weak).max(amount);
         let vote = self.vote(profile);
         let speaks = matches!(
             self.field_type,
@@ -376,6 +384,10 @@ impl Goal {
         let mobile = if is_mobile { 0.05 } else { 0.0 };
         let rank = rank + mobile + self.nearness(column.header());
         let is_scaled = self.field_type == FieldType::Number && header.has_scale && score < 1.0;
-        Some((rank, is_sure && !is_scaled && self.is_certain()))
+        // One company for all may be the one whose sheet it is.
+        let is_offices = self.is_about("employer") && profile.is_one_for_all();
+        let is_offices = is_offices && header.whole.has_one_of(&WORDS.companies);
+        let is_sure = is_sure && !is_scaled && !is_offices && self.is_certain();
+        Some((rank, is_sure))
     }
 }

@@ -170,9 +170,10 @@ impl Proposal {
                 let is_alike = pair.rank - other.rank < ALIKE || differ();
                 is_other && (is_empty || other.is_sure && is_alike)
             };
-            if !pairs.iter().any(is_doubt) {
-                self.columns[pair.column].target = Some(pair.target.clone());
-            }
+            let is_doubted = pairs.iter().any(is_doubt);
+            let column = &mut self.columns[pair.column];
+            column.is_doubted |= is_doubted;
+            column.target = (!is_doubted).then(|| pair.target.clone());
             closed.push(pair.target.clone());
         }
         let taken = self.taken();
@@ -187,16 +188,18 @@ impl Proposal {
         }
     }
 
-    /// Whether two columns that are named as one thing hold two, such as a customer's and a guarantor's under headers of groups.
+    /// Whether two columns that are named as one thing hold two, such as a customer's and a guarantor's under headers of groups, or what
+    /// was asked for and what was granted, which may be the same in most rows.
     fn differ(&self, one: &Pair, other: &Pair) -> bool {
-        let [this, that] = [one, other].map(|pair| &self.columns[pair.column].profile);
+        let both = [one, other].map(|pair| &self.columns[pair.column]);
+        let [this, that] = both.map(|column| &column.profile);
+        let is_granted = this.number >= 0.5 && both.iter().any(|it| it.words.amount.is_some());
         let is_field = one.rank < BY_KEY && matches!(one.target, Target::Field(_));
         let are_filled = this.count.min(that.count) > 0;
         is_field
             && one.target == other.target
             && are_filled
-            && !this.holds(that)
-            && !that.holds(this)
+            && (is_granted || !this.holds(that) && !that.holds(this))
     }
 
     fn taken(&self) -> Vec<Target> {
@@ -261,10 +264,14 @@ impl Proposal {
         }
     }
 
-    /// No mapping can name a header that stands above several columns: where one of them is taken, or may be, the sheet comes first.
+    /// No mapping can name a header that stands above several columns: where one of them is taken, would be but for the others, or may
+    /// be who is invited, the sheet comes first.
     pub fn refuse_headers_twice(&self) -> Result<(), Error> {
         let columns: Vec<Column> = self.columns.iter().map(|it| it.column.clone()).collect();
-        let is_meant = |it: &&ColumnGuess| it.target.is_some() || !it.candidates.is_empty();
+        let is_role = |target: &Target| matches!(target, Target::Role(_));
+        let is_meant = |it: &&ColumnGuess| {
+            it.target.is_some() || it.is_doubted || it.candidates.iter().any(is_role)
+        };
         let mut alike = self.columns.iter().filter(is_meant).map(|guess| {
             let alike = columns.iter().filter(|it| it.name == guess.column.name);
             alike.collect::<Vec<_>>()

@@ -49,7 +49,8 @@ const EXAMPLES: &str = include_str!("help/commands.txt");
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// The config [default: NAME.vlens-batch.toml of FILE, vlens-batch.toml in its folder, else in the working folder]
+    /// The config, or `none` to go without one [default: NAME.vlens-batch.toml of FILE, vlens-batch.toml in its folder, else in the
+    /// working folder]
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// The ledger [default: `VLENS_LEDGER`, else the tenant's own in your data folder]

@@ -29,6 +29,8 @@ use crate::send::{Limits, SendOptions, Wishes};
 use crate::vlens::{BaseUrl, Way};
 
 pub const CONFIG_NAME: &str = "vlens-batch.toml";
+/// What `--config` calls none.
+pub const NO_CONFIG: &str = "none";
 const BASE_URL: &str = "VLENS_BASE_URL";
 pub const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
 pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
@@ -54,12 +56,14 @@ pub struct Settings {
 pub type Own = (Config, PathBuf);
 
 impl Settings {
-    /// Finds and reads the config: `--config`, else beside `file`, else in the working folder; and what it leaves open in the user's.
+    /// Finds and reads the config: `--config` (of which `none` is none), else beside `file`, else in the working folder; and what it leaves open in the user's.
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings> {
         let file = file.filter(|path| *path != Path::new("-"));
         let file_folder = file.map_or(Path::new("."), folder_of).to_owned();
-        let named = global.config.clone();
-        let config_path = named.map_or_else(|| config_of(file), |named| Ok(Some(named)))?;
+        let config_path = match &global.config {
+            None => config_of(file)?,
+            Some(named) => Some(named.clone()).filter(|named| named != Path::new(NO_CONFIG)),
+        };
         let own = first_there(own_config())?;
         let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
         let own = own.transpose()?;
@@ -235,8 +239,13 @@ impl Settings {
         }
     }
 
-    pub fn resends_uncertain(&self) -> bool {
-        self.config.retry.on_uncertain == Some(OnUncertain::Resend)
+    /// Whether who goes on with a run sends once more what is uncertain.
+    pub fn resends_uncertain(&self, typed: &Typed) -> bool {
+        let own = self.own.as_ref().map(|(config, _)| config);
+        let of_run = self.config_of_run(typed);
+        let of_run = of_run.and_then(|path| read_config(path, own).ok());
+        let config = of_run.as_ref().unwrap_or(&self.config);
+        config.retry.on_uncertain == Some(OnUncertain::Resend)
     }
 
     /// How fast, and how often again: flags over config over defaults.
@@ -260,7 +269,8 @@ impl Settings {
             limits,
             timeout: Duration::from_secs(config.timeout_seconds.map_or(30, |n| n.get().into())),
             wishes: Wishes {
-                resend_uncertain: args.wishes.resend_uncertain || self.resends_uncertain(),
+                resend_uncertain: args.wishes.resend_uncertain
+                    || self.resends_uncertain(&Typed::default()),
                 ..args.wishes
             },
             options: SendOptions {
@@ -308,17 +318,18 @@ impl Settings {
         let elsewhere = rehearsed.filter(|path| *path != Path::new(SANDBOX_LEDGER_NAME));
         let [ledger, read_from, sent_from] = [None, rehearsed, elsewhere]
             .map(|other| option("--ledger", self.ledger.as_deref().or(other)));
-        // Named where another would be found, or none.
-        let config_for = |file: Option<&Path>, config: Option<&Path>| {
-            let found = config_of(file).ok().flatten();
-            let is_other = |path: &&Path| found.as_deref().map(absolute) != Some(absolute(path));
-            option("--config", config.filter(is_other))
-        };
         let of_run = typed.config.as_deref();
         let own = self.config_path.as_deref();
-        // What is gone is not needed by those that name no FILE.
-        let there = of_run.filter(|path| !self.is_config_named && is_there(path));
-        let config = config_for(None, there.or(own));
+        let is_typed = !typed.file.as_os_str().is_empty();
+        let goes_without = own.is_none() && self.is_config_named || of_run.is_none() && is_typed;
+        let none = goes_without.then_some(Path::new(NO_CONFIG));
+        // Named where another would be found, or none; and that there is none, where one would be.
+        let config_for = |file: Option<&Path>, config: Option<&Path>| {
+            let found = config_of(file).ok().flatten();
+            let is_same = found.as_deref().map(absolute) == config.map(absolute);
+            option("--config", config.or(none).filter(|_| !is_same))
+        };
+        let config = config_for(None, self.config_of_run(typed).or(own));
         let named_config = config_for(Some(&typed.file), of_run);
         let sandbox = if is_sandbox { "--sandbox" } else { "" };
         let join = |mut parts: Vec<&str>| {
@@ -332,6 +343,12 @@ impl Settings {
             checking: join(vec![&named_config, &read_from, &typed.reading]),
             inviting: join(vec![&named_config, sandbox, &ledger, &typed.reading]),
         }
+    }
+
+    /// The run's own config, by which those go on that name no FILE; not what is gone.
+    fn config_of_run<'t>(&self, typed: &'t Typed) -> Option<&'t Path> {
+        let config = typed.config.as_deref();
+        config.filter(|path| !self.is_config_named && is_there(path))
     }
 
     /// The same for a file that is named and read like this.
@@ -378,9 +395,16 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
 /// The config that holds for a file, or where none is named, unless `--config` says otherwise.
 fn config_of(file: Option<&Path>) -> Result<Option<PathBuf>> {
     let file = file.filter(|path| *path != Path::new("-"));
-    let folder = file.map_or(Path::new("."), folder_of);
-    let usual = [folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
-    first_there(file.into_iter().flat_map(configs_of_sheet).chain(usual))
+    match file.map(config_beside).transpose()?.flatten() {
+        None => first_there([PathBuf::from(CONFIG_NAME)]),
+        beside => Ok(beside),
+    }
+}
+
+/// The one that lies beside it.
+fn config_beside(file: &Path) -> Result<Option<PathBuf>> {
+    let usual = tidy(folder_of(file).join(CONFIG_NAME));
+    first_there(configs_of_sheet(file).chain([usual]))
 }
 
 /// The config that holds of those that may be there.
@@ -447,6 +471,17 @@ pub struct Typed {
     file: PathBuf,
     config: Option<PathBuf>,
     reading: String,
+}
+
+impl Typed {
+    /// As a ledger has kept it. A config that lies beside the file by now is the file's.
+    pub fn recorded(text: Option<String>) -> Typed {
+        let typed = text.and_then(|text| serde_json::from_str::<Typed>(&text).ok());
+        let mut typed = typed.unwrap_or_default();
+        let beside = config_beside(&typed.file).ok().flatten();
+        typed.config = typed.config.or(beside);
+        typed
+    }
 }
 
 /// As it is found from any folder.

@@ -182,6 +182,21 @@ fn the_next_command_names_the_config_where_it_would_find_another() {
     for command in ["sheets/two.csv", "--only rejected --output rejected.xlsx"] {
         told.shows(&format!("{command} {options}"));
     }
+    // Nor does it find one where there was none; and what it sends is told by the run's own.
+    let rows = "phoneNumber\n+201555000500\n01012345671\n01012345672\n";
+    world.file("bare/two.csv", format!("{rows}0101\n"));
+    world.file("bare/resends.toml", "[retry]\non_uncertain = \"resend\"\n");
+    let bare = "bare/two.csv --sandbox --contract-type 414 --limit 1";
+    let ran = world.ran(&format!("run {bare} --config none"), 4);
+    ran.shows("two.csv --config none");
+    let status = "status --ledger bare/vlens-batch.sandbox.db";
+    let told = world.ran(status, 4);
+    told.shows("two.csv --config none")
+        .shows("and with no other");
+    world.ran(&format!("run {bare} --config bare/resends.toml"), 4);
+    let told = world.ran(status, 4);
+    told.shows("sends it once more")
+        .shows("and once more with those that are uncertain");
 }
 
 #[test]

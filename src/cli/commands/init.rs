@@ -10,7 +10,7 @@ use super::check::{check_input, forms, input};
 use crate::cli::args::{CheckArgs, Global, InitArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
-use crate::cli::settings::{CONFIG_NAME, Settings, configs_of_sheet, is_there};
+use crate::cli::settings::{CONFIG_NAME, NO_CONFIG, Settings, configs_of_sheet, is_there};
 use crate::error::{Ended, Error};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
@@ -32,7 +32,10 @@ const OF_ONE_SHEET: [&str; 6] = [
     "email",
 ];
 
-pub fn init(args: &InitArgs, global: &Global, output: Output) -> Ended {
+pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
+    // There is one in a moment.
+    global.config.take_if(|path| path == Path::new(NO_CONFIG));
+    let global = &global;
     let config = config_path(args, global)?;
     let input = input(&args.file)?;
     let mut bare = Settings {

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::cli::args::{RunArgs, StatusArgs};
 use crate::cli::files::{clear_left_behind, folder_of, refuse_output};
-use crate::cli::settings::{Settings, quoted_path};
+use crate::cli::settings::{Settings, Typed, quoted_path};
 use crate::cli::system::{data_folder, host_name, user_name};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
@@ -76,9 +76,7 @@ impl<'s> Opened<'s> {
 
     /// What the next commands must be given to meet this ledger, and the file of this run.
     pub fn further(&self, run: RunId) -> Result<Further> {
-        let typed = self.reader.typed(run)?;
-        let typed = typed.and_then(|typed| serde_json::from_str(&typed).ok());
-        let typed = typed.unwrap_or_default();
+        let typed = Typed::recorded(self.reader.typed(run)?);
         Ok(self.settings.further(is_rehearsal(&self.reader), &typed))
     }
 
@@ -104,7 +102,8 @@ impl<'s> Opened<'s> {
         };
         let mut more = json!(further);
         more["changed_rows"] = json!(changed);
-        more["resends_uncertain"] = self.settings.resends_uncertain().into();
+        let typed = Typed::recorded(self.reader.typed(summary.run)?);
+        more["resends_uncertain"] = self.settings.resends_uncertain(&typed).into();
         more["needing"] = summary.counts.needing_a_person().into();
         let output = self.settings.output;
         output.show(summary, texts::SUMMARY, more).map(drop)

@@ -33,7 +33,7 @@ pub fn execute(cli: Cli) -> Ended {
     let output = global.output;
     let find = |file: Option<&Path>| Settings::find(global, file);
     match cli.command {
-        Command::Init(args) => init::init(&args, global, output),
+        Command::Init(args) => init::init(&args, global.clone(), output),
         Command::Check(args) => check::check(&args, &find(Some(&args.file))?),
         Command::Run(args) => block_on(run::run(&args, &find(Some(&args.file))?)),
         Command::Resume(args) => block_on(run::resume(&args, &find(None)?)),

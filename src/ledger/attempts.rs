@@ -179,6 +179,12 @@ impl Ledger {
         })
     }
 
+    /// Ends the work of a process that told what had become of a run's rows.
+    pub fn finish_told(self, run: RunId) -> Result<()> {
+        self.write(|ledger| ledger.belong_to(run))?;
+        self.finish()
+    }
+
     /// Ends the work of a process that sent nothing for a run.
     pub fn finish(self) -> Result<()> {
         self.set(END, (self.process, 0))?;

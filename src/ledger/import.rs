@@ -168,11 +168,12 @@ impl Reader {
         self.db.value(REPLACED, [run])
     }
 
-    /// Whether a file was dealt with that lay there and looked like this: for good if it could be used, unless rows of it failed and it is
-    /// the same `sheet` still; else as long as `decided_by` says what it said then.
+    /// Whether a file was dealt with that lay there and looked like this: for good if it could be used, unless it goes again and is the
+    /// same `sheet` still; else as long as `decided_by` says what it said then. `resends` as of [`Reader::goes_again`].
     pub fn has_swept(
         &self,
         file: &InboxFile,
+        resends: bool,
         decided_by: impl FnOnce() -> Result<[u8; 32]>,
         sheet: impl FnOnce() -> Result<[u8; 32]>,
     ) -> Result<bool> {
@@ -181,17 +182,20 @@ impl Reader {
         let looks = (&file.path, file.size, file.modified_ms);
         let unless: Vec<Option<[u8; 32]>> = self.db.values(UNLESS, looks)?;
         if unless.contains(&None) {
-            return Ok(!self.has_failed(&file.path)? || !self.has_used(&sheet()?)?);
+            return Ok(!self.goes_again(&file.path, resends)? || !self.has_used(&sheet()?)?);
         }
         Ok(!unless.is_empty() && unless.contains(&Some(decided_by()?)))
     }
 
-    /// Whether rows failed of the last sheet that was run from there.
-    pub fn has_failed(&self, path: &str) -> Result<bool> {
-        const FAILED: &str = "
-            SELECT EXISTS (SELECT 1 FROM tallies t WHERE t.sheet_id = u.sheet_id AND t.status = 'failed' AND t.n > 0)
+    /// Whether rows of the last sheet that was run from there are sent again by nobody's word: those that failed; and if a person has set
+    /// that it `resends` what is uncertain, that too, but once, as each time the customer may be invited anew.
+    pub fn goes_again(&self, path: &str, resends: bool) -> Result<bool> {
+        const GOES_AGAIN: &str = "
+            SELECT EXISTS (SELECT 1 FROM tallies t WHERE t.sheet_id = u.sheet_id AND t.n > 0 AND (t.status = 'failed' OR (
+                ?2 AND t.status = 'uncertain' AND NOT EXISTS (SELECT 1 FROM runs WHERE sheet_id = u.sheet_id AND id < u.id))))
             FROM runs u WHERE u.source = ?1 ORDER BY u.id DESC LIMIT 1";
-        Ok(self.db.value(FAILED, [path])?.unwrap_or(false))
+        let goes_again = self.db.value(GOES_AGAIN, (path, resends))?;
+        Ok(goes_again.unwrap_or(false))
     }
 
     /// Whether a sheet could be used, wherever it lay then; `sheet` as of [`Ledger::note_swept`].

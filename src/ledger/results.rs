@@ -81,6 +81,14 @@ impl Reader {
         Ok(known.as_deref() == Some(mark))
     }
 
+    /// Runs, each with its source, that another command than `inbox` was at last.
+    pub fn gone_on_with(&self) -> Result<Vec<(RunId, String)>> {
+        const GONE_ON_WITH: &str = "
+            SELECT u.id, u.source FROM (SELECT run_id, command, max(id) FROM processes GROUP BY run_id) p CROSS JOIN runs u ON u.id = p.run_id
+            WHERE p.command <> 'inbox'";
+        self.db.all(GONE_ON_WITH, ())
+    }
+
     /// `None` when the sheet has no such row.
     pub fn result(&self, run: RunId, row: RowNumber) -> Result<Option<ResultRow>> {
         let mut result = None;

@@ -359,11 +359,11 @@ impl Reader {
         Ok(due.collect())
     }
 
-    /// The newest run over each sheet that has rows that are due, with its source and how many these are.
-    pub fn unfinished(&self) -> Result<Vec<(RunId, String, u64)>> {
+    /// The newest run over each sheet of which something is left to send, with its source, and how many rows are due or failed.
+    pub fn unfinished(&self) -> Result<Vec<(RunId, String, Status, u64)>> {
         const UNFINISHED: &str = "
-            SELECT max(u.id), u.source, d.due FROM (SELECT sheet_id, count(*) AS due FROM rows WHERE is_due GROUP BY 1) d
-            CROSS JOIN runs u ON u.sheet_id = d.sheet_id GROUP BY d.sheet_id";
+            SELECT max(u.id), u.source, t.status, t.n FROM tallies t CROSS JOIN runs u ON u.sheet_id = t.sheet_id
+            WHERE t.status IN ('pending', 'failed') AND t.n > 0 GROUP BY t.sheet_id, t.status ORDER BY t.status DESC";
         self.db.all(UNFINISHED, ())
     }
 

@@ -19,7 +19,7 @@ use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
 use crate::error::{command, command_at_hand, filled};
-use crate::model::{RunId, RunSummary, Stop, printable, quoted};
+use crate::model::{RunSummary, Stop, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
 pub mod texts {
@@ -68,9 +68,9 @@ impl Further {
         command(&format!("run {}", quoted(&self.file)), &self.inviting)
     }
 
-    /// One that goes on with a run from the ledger alone.
-    pub fn resume(&self, run: RunId) -> String {
-        command(&format!("resume {run}"), &self.sending)
+    /// One that names no file, and sends.
+    pub fn sending(&self, words: &str) -> String {
+        command(words, &self.sending)
     }
 
     /// One that names no file, and reads or settles.
@@ -344,7 +344,7 @@ pub(super) fn as_float(count: u64) -> f64 {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Counts, Timestamp};
+    use crate::model::{Counts, RunId, Timestamp};
     use crate::tables::rows;
 
     /// A run with a bit of everything.

@@ -42,7 +42,8 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         );
     }
     let document = json!({ "run": run, "settled": settled, "as": word });
-    let resume = (settled > 0 && status == Status::Pending).then(|| further.resume(run));
+    let resume = format!("resume {run}");
+    let resume = (settled > 0 && status == Status::Pending).then(|| further.sending(&resume));
     let more = json!({ "word": word, "resume": resume });
     settings.output.show(&document, texts::SETTLED, more)
 }

@@ -15,7 +15,8 @@ use super::results::{Results, is_of_another};
 use super::run::{open_ledger, send_file};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{
-    ERROR, InboxSheet, MARKED, RESULTS, Readers, may_be_replaced, read_text, sheets, write_bytes,
+    ERROR, InboxSheet, MARKED, RESULTS, Readers, mark_of, may_be_replaced, read_text, sheets,
+    write_bytes,
 };
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
@@ -24,7 +25,7 @@ use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{Lock, Reader, refuse_loss, true_path};
-use crate::model::{RunSummary, meaning, printable, printable_lines};
+use crate::model::{RunSummary, Status, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
 
@@ -61,6 +62,12 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
         )?;
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
+    faults.extend(
+        sweep
+            .renew()
+            .err()
+            .filter(|error| error.kind == Kind::Unexpected),
+    );
     // What cannot be found out now is told by whoever comes next.
     faults.extend(sweep.left_behind().unwrap_or_default());
     faults.extend(sweep.left_open().unwrap_or_default());
@@ -171,23 +178,61 @@ impl<'a> Sweep<'a> {
         sheets(&self.folder).map_err(|error| unusable(&self.args.dir, "cannot be read", &error))
     }
 
-    /// Sheets of this folder with rows that are due though no sweep will send them: gone, or what lies there now is dealt with.
-    fn left_behind(&self) -> Result<Vec<Error>> {
+    /// The ledger of this folder, unless it is not there or another process writes it.
+    fn ledger_at_rest(&self) -> Result<(&Settings, Option<Reader>)> {
         let settings = self.settings.as_ref().map_err(Error::clone)?;
         let path = settings.ledger(self.send.sandbox)?;
         let reader = Reader::open(&path)?.filter(|_| !Lock::is_held(&path));
+        Ok((settings, reader))
+    }
+
+    /// Writes results in the folder afresh that tell of a run with which somebody has gone on since.
+    fn renew(&self) -> Result<()> {
+        let (settings, Some(reader)) = self.ledger_at_rest()? else {
+            return Ok(());
+        };
+        for (run, source) in reader.gone_on_with()? {
+            let (source, mark) = (Path::new(&source), reader.mark(run)?);
+            let folder = source.parent().filter(|folder| *folder == self.folder);
+            let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
+            let books = entries.into_iter().flatten().flatten();
+            let mut books: Vec<PathBuf> = books.map(|entry| entry.path()).collect();
+            books.retain(|book| mark_of(book) == mark && may_be_replaced(book));
+            if books.is_empty() {
+                continue;
+            }
+            // Its lock keeps what is written now from being outdated at once.
+            let ledger = ledger::open_ledger(reader.path(), settings, "inbox", None, None)?;
+            let settings = Settings::find(self.global, Some(source))?;
+            let opened = Opened::at(&settings, reader.path().to_owned())?;
+            for book in books {
+                let (places, lang) = (vec![book], self.args.lang);
+                Results { places, lang }.write(&opened, run)?;
+            }
+            ledger.finish_told(run)?;
+        }
+        Ok(())
+    }
+
+    /// Sheets of this folder with rows to be sent though no sweep will: gone, or what lies there now is dealt with.
+    fn left_behind(&self) -> Result<Vec<Error>> {
+        let (settings, reader) = self.ledger_at_rest()?;
         let mut unfinished = reader.map_or(Ok(Vec::new()), |reader| reader.unfinished())?;
         let sheets = self.sheets()?;
-        unfinished.retain(|(_, source, _)| {
+        unfinished.retain(|(_, source, ..)| {
             let source = Path::new(source);
             let there = sheets.iter().find(|found| found.path == source);
             let is_dealt_with = there.map(|found| self.has_swept(found).unwrap_or(false));
             source.parent() == Some(&self.folder) && is_dealt_with.unwrap_or(!source.exists())
         });
         let further = settings.further(self.send.sandbox, &Typed::default());
-        let told = unfinished.into_iter().map(|(run, source, due)| {
-            let (rows, source) = (counted(due, "row", "rows"), printable(&source));
-            Error::of("inbox_sheet_gone", &[&source, &rows, &further.resume(run)])
+        let told = unfinished.into_iter().map(|(run, source, status, n)| {
+            let (rows, source) = (counted(n, "row", "rows"), printable(&source));
+            let further = further.sending(&match status {
+                Status::Pending => format!("resume {run}"),
+                _ => format!("retry {run} --{status}"),
+            });
+            Error::of("inbox_sheet_gone", &[&source, &rows, &further])
         });
         Ok(told.collect())
     }
@@ -245,7 +290,8 @@ impl<'a> Sweep<'a> {
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         reader.map_or(Ok(false), |reader| {
             let sheet = || self.look(found).map(|(_, _, sheet)| sheet);
-            reader.has_swept(&found.file, || decided_by(&settings), sheet)
+            let resends = settings.resends_uncertain();
+            reader.has_swept(&found.file, resends, || decided_by(&settings), sheet)
         })
     }
 
@@ -279,7 +325,7 @@ impl<'a> Sweep<'a> {
         };
         if let Some(reader) = Reader::open(&path)?
             && reader.has_used(&sheet)?
-            && !reader.has_failed(&found.file.path)?
+            && !reader.goes_again(&found.file.path, settings.resends_uncertain())?
         {
             clear(found.beside(ERROR, "txt"));
             return note(None).map(|()| None);

@@ -37,9 +37,11 @@ impl Input {
         Input { path, file, looks }
     }
 
-    /// What is read of a file while it is written in place is of no file: neither the old one nor the new.
-    pub fn refuse_changed(&self) -> Result<(), Error> {
-        if looks(&self.file) == self.looks {
+    /// What is read of a file while it is written in place is of no file: neither the old one nor the new. A log `may_grow`.
+    pub fn refuse_changed(&self, may_grow: bool) -> Result<(), Error> {
+        let now = looks(&self.file);
+        let has_grown = now.map(|(length, _)| length) > self.looks.map(|(length, _)| length);
+        if now == self.looks || may_grow && has_grown {
             return Ok(());
         }
         Err(Error::of("file_changed", &[&self.name()]))

@@ -109,7 +109,7 @@ impl Sheet {
         visit: impl FnMut(&mut Judged) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let walked = self.walk_to_its_end(stop, visit);
-        self.input.refuse_changed().and(walked)
+        self.input.refuse_changed(false).and(walked)
     }
 
     fn walk_to_its_end(

@@ -43,6 +43,14 @@ fn a_log_that_grows_while_it_is_read_is_followed() {
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
     follow.wait().expect(0);
+    // Begun anew meanwhile, it is of two files: what its first lines told of its columns, others may not.
+    let follow = world.line("follow log.jsonl").stopping_at("before_commit");
+    let mut follow = follow.start();
+    follow.wait_until_stopped();
+    log.set_len(0).expect("an empty log");
+    std::io::Write::write_all(&mut log, line(1).as_bytes()).expect("a line");
+    follow.thaw();
+    follow.wait().expect(4).complains_of("was written to");
 }
 
 #[test]

@@ -50,9 +50,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     while let Some(row) = source.next_row()? {
         told.see(&portal, &row);
     }
-    if !Source::is_lines(&input)? {
-        input.refuse_changed()?;
-    }
+    input.refuse_changed(Source::is_lines(&input)?)?;
     let mut created = 0;
     ledger.created_bodies(|id, body, invited| {
         created += 1;

@@ -125,13 +125,15 @@ pub fn is_made(path: &Path) -> bool {
 }
 
 /// Makes the folder that ledgers are in unless a person names another; says so where a ledger is not safe.
-pub fn prepare_place(path: &Path, settings: &Settings) -> Result<()> {
+pub fn prepare_place(path: &Path, settings: &Settings, is_sandbox: bool) -> Result<()> {
     if let Some(folder) = path.parent().filter(|_| is_made(path)) {
         std::fs::create_dir_all(folder).map_err(|error| {
             Error::of("ledger_folder_missing.made", &[&folder.display(), &error])
         })?;
     }
-    if let Some(lies) = check_file_system(path, false)?.hazard {
+    let hazard = check_file_system(path, false)?.hazard;
+    // A rehearsal's may be lost.
+    if let Some(lies) = hazard.filter(|_| !is_sandbox) {
         let warning = format!("The ledger lies {lies}. {KEEP_IT_HERE}");
         settings.output.warn(&warning);
     }

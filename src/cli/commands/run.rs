@@ -203,7 +203,7 @@ impl<'s> Flow<'s> {
         run: Option<&RunArgs>,
         on_loss: Option<OnLoss>,
     ) -> Result<Ledger> {
-        prepare_place(&self.path, self.settings)?;
+        prepare_place(&self.path, self.settings, self.args.sandbox)?;
         let wait = self.args.wait.then_some(&*self.stop);
         let lock = lock(&self.path, self.settings, wait)?;
         let worker = worker(self.settings, self.command, self.args.sandbox, run);

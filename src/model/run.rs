@@ -248,6 +248,13 @@ pub struct ResultRow {
     pub stage: Option<Stage>,
 }
 
+impl ResultRow {
+    /// Whether nothing is left of what it held.
+    pub fn is_purged(&self) -> bool {
+        self.cells.iter().all(|cell| *cell == Cell::Empty)
+    }
+}
+
 /// How far a customer's contract is, as a file from elsewhere tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {

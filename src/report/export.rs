@@ -208,11 +208,10 @@ fn as_cell(result: Json) -> Cell {
 
 /// What a person should know of a row.
 pub(super) fn in_words(row: &ResultRow, language: Language) -> Option<Cow<'_, str>> {
-    let is_purged = row.cells.iter().all(|cell| *cell == Cell::Empty);
     let code = row.error_code.as_deref().unwrap_or(row.status.into_str());
     let error = row.error.as_deref();
     match row.status {
-        Status::Created if error.is_none() && row.token.is_none() && !is_purged => {
+        Status::Created if error.is_none() && row.token.is_none() && !row.is_purged() => {
             Some(language.word("no_token").into())
         }
         Status::Rejected => error.map(Into::into),

@@ -82,9 +82,14 @@ fn nothing_of_a_purged_customer_is_left_and_nobody_is_invited_anew() {
 
 #[test]
 fn who_was_purged_is_known_though_identity_and_content_change_at_once() {
-    let world = World::with_customers(1);
-    world.sent("customers.csv", 0);
+    let world = World::with_phones(["", "+201555000409"]);
+    world.sent("customers.csv", 3);
     purged(&world);
+    // Whoever was rejected is sent again by his sheet alone.
+    let again = "run customers.csv --retry-rejected";
+    world.ran("retry --rejected", 3).shows(again);
+    let refused = world.ran("retry --row 3", 2);
+    refused.complains_of("only a `run` of its sheet");
     world.config("[identity]\ncolumns = [\"fullName\"]\n");
     let renamed = Customer::new(0).name("Another spelling");
     world.file("customers.csv", sheet(&[renamed]));

@@ -11,7 +11,7 @@ use crate::cli::settings::Settings;
 use crate::clock;
 use crate::error::{Ended, Error, Result};
 use crate::ledger::Event;
-use crate::model::{RowNumber, RunId, Status, Timestamp, printable};
+use crate::model::{ResultRow, RowNumber, RunId, Status, Timestamp, printable};
 use crate::report::texts;
 use crate::send::StopSignal;
 
@@ -23,7 +23,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     let wait = args.wait.then(StopSignal::default);
     let mut ledger = open_ledger(&opened.path, settings, "settle", wait.as_ref(), None)?;
     let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
-    let fits = |status| status == Status::Uncertain;
+    let fits = |row: &ResultRow| row.status == Status::Uncertain;
     let refuse_unfit = || refuse_unfit_rows(&opened, run, &rows, fits, "row_not_uncertain");
     refuse_unfit()?;
     let named = (!args.all).then_some(&rows);
@@ -53,13 +53,13 @@ pub fn refuse_unfit_rows(
     opened: &Opened<'_>,
     run: RunId,
     rows: &BTreeSet<RowNumber>,
-    fits: impl Fn(Status) -> bool,
+    fits: impl Fn(&ResultRow) -> bool,
     error: &'static str,
 ) -> Result<()> {
     let mut others = Vec::new();
     for &row in rows {
         let result = opened.reader.result(run, row)?;
-        if result.is_none_or(|result| !fits(result.status)) {
+        if !result.is_some_and(|result| fits(&result)) {
             others.push(row.to_string());
         }
     }

@@ -28,7 +28,7 @@ use crate::failpoint;
 use crate::input::Input;
 use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
-use crate::model::{RowNumber, RunId, RunSummary, Status, Stop, printable_json};
+use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{reason, rendered, texts};
 use crate::send::{
@@ -95,7 +95,7 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     // waits goes out as well where it is named alone.
     let waiting = (!is_any_named).then_some(Status::Pending);
     let statuses: Vec<Status> = meant.map(|kind| kind.1).chain(waiting).collect();
-    let fits = |status| statuses.contains(&status);
+    let fits = |row: &ResultRow| statuses.contains(&row.status) && !row.is_purged();
     refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, "row_not_retryable")?;
     begun.wanted = Wanted::Again(statuses, Some(rows).filter(|rows| !rows.is_empty()));
     flow.tell(flow.deliver(begun).await)

@@ -132,7 +132,7 @@ CREATE INDEX untold ON attempts (id) WHERE told = 0;
 CREATE INDEX told ON attempts (id) WHERE told = 1;
 CREATE INDEX pauses ON attempts (id) WHERE pause_ms IS NOT NULL;
 CREATE INDEX attempts_by_invitation ON attempts (invitation_id) WHERE invitation_id IS NOT NULL;
-CREATE INDEX without_token ON attempts (invitation_id) WHERE event IN ('settled_created', 'elsewhere');
+CREATE INDEX settled ON attempts (invitation_id) WHERE event = 'settled_created';
 CREATE INDEX attempts_by_run ON attempts (run_id, closed_ms);
 CREATE INDEX attempts_by_answer ON attempts (closed_ms);
 

@@ -7,12 +7,12 @@ lost AS MATERIALIZED (
         SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
         WHERE NOT ?1 AND a.closed_ms IS NULL) of
     CROSS JOIN contents c ON c.invitation_id = of.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1),
--- Created rows without a token, since a person settled them or another computer has it. Whoever was sent to again after that (because
--- the row had changed) has a link.
-without_token AS MATERIALIZED (
+-- Created rows without a token, since a person settled them; those that another computer has are created by no run. Whoever was sent to
+-- again after that (because the row had changed) has a link.
+settled AS MATERIALIZED (
     SELECT r.sheet_id, count(*) AS n FROM (
-        SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'created'
-        WHERE a.event IN ('settled_created', 'elsewhere')
+        SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'created' AND i.created_run > 0
+        WHERE a.event = 'settled_created'
           AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = i.id AND answered.event = 'created')) of
     CROSS JOIN contents c ON c.invitation_id = of.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1),
 -- The run that the living sender works on.
@@ -35,6 +35,7 @@ SELECT json_object(
     'changed', r.changed, 'requests', r.requests, 'throttled', r.throttled,
     'seconds', round(r.seconds + coalesce((SELECT sum(seconds) FROM not_ended WHERE run_id = r.id), 0), 1),
     'ledger', ?6, 'running', json(iif(r.id IN at_work, 'true', 'false')),
-    'without_token', coalesce((SELECT n FROM without_token WHERE sheet_id = s.id), 0), 'reason', r.reason)
+    'without_token', coalesce((SELECT n FROM settled WHERE sheet_id = s.id), 0)
+        + coalesce((SELECT n FROM tallies WHERE sheet_id = s.id AND status = 'created' AND run_id = 0), 0), 'reason', r.reason)
 FROM runs r JOIN sheets s ON s.id = r.sheet_id
 WHERE r.id BETWEEN ?3 AND ?4 ORDER BY r.id DESC LIMIT ?5

@@ -160,16 +160,6 @@ impl Reader {
         self.db.values(&first, (run, at_most))
     }
 
-    /// Whether what a rejected row of a run asks for is not purged.
-    pub fn could_retry(&self, run: RunId) -> Result<bool> {
-        const COULD: &str = "
-            SELECT true FROM tallies t CROSS JOIN rows r ON r.sheet_id = t.sheet_id CROSS JOIN contents c ON c.id = r.content_id
-            CROSS JOIN invitations i ON i.id = c.invitation_id
-            WHERE t.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND t.status = 'rejected' AND t.n > 0
-              AND i.status = 'rejected' AND c.body IS NOT NULL LIMIT 1";
-        Ok(self.db.value(COULD, [run])?.unwrap_or(false))
-    }
-
     pub fn statistics(&self, run: RunId) -> Result<RunStatistics> {
         let statistics = self.db.value(include_str!("statistics.sql"), [run])?;
         let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;

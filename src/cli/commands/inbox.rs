@@ -290,7 +290,7 @@ impl<'a> Sweep<'a> {
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         reader.map_or(Ok(false), |reader| {
             let sheet = || self.look(found).map(|(_, _, sheet)| sheet);
-            let resends = settings.resends_uncertain();
+            let resends = settings.resends_uncertain(&Typed::default());
             reader.has_swept(&found.file, resends, || decided_by(&settings), sheet)
         })
     }
@@ -325,7 +325,10 @@ impl<'a> Sweep<'a> {
         };
         if let Some(reader) = Reader::open(&path)?
             && reader.has_used(&sheet)?
-            && !reader.goes_again(&found.file.path, settings.resends_uncertain())?
+            && !reader.goes_again(
+                &found.file.path,
+                settings.resends_uncertain(&Typed::default()),
+            )?
         {
             clear(found.beside(ERROR, "txt"));
             return note(None).map(|()| None);

@@ -249,7 +249,9 @@ impl Proposal {
                 _ => return None,
             };
             let profile = &column.profile;
-            let may_be = share(profile) >= 0.5 || (place == 0 && profile.count == 0);
+            // Of few that have a new one, the old one is the wrong one; `same` in the others' cells is for a person to take out.
+            let says_any = profile.count == 0 || share(profile) > 0.0;
+            let may_be = share(profile) >= 0.5 || (place == 0 && says_any);
             let is_own = may_be && !profile.is_one_for_all();
             let is_free = column.target.is_none() && (is_own || profile.is_unread());
             is_free.then_some((at, place))

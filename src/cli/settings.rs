@@ -22,7 +22,6 @@ use crate::input::Options;
 use crate::ledger::{Named, beside};
 use crate::mapping::Config;
 use crate::mapping::config::{OnUncertain, SessionKind};
-use crate::model::RunId;
 use crate::model::{ContractTypeId, quoted};
 use crate::report::Further;
 use crate::send::{Limits, SendOptions, Wishes};
@@ -274,8 +273,6 @@ impl Settings {
                 ..args.wishes
             },
             options: SendOptions {
-                run: RunId(0),
-                only: None,
                 concurrency: concurrency.map_or(8, |n| n.get() as usize),
                 max_attempts: config.max_attempts.map_or(5, NonZeroU32::get),
                 max_consecutive_failures: failures.map_or(20, NonZeroU32::get),
@@ -377,7 +374,6 @@ pub struct Pace {
     /// For one whole exchange.
     pub timeout: Duration,
     pub wishes: Wishes,
-    /// Of a run that is not known yet.
     pub options: SendOptions,
 }
 

@@ -3,8 +3,8 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -24,10 +24,6 @@ pub struct Watch {
     progress: Arc<Progress>,
     metrics: Option<Metrics>,
     started: Instant,
-    /// Rows that were created since it began, and rows that need a person.
-    ended: Mutex<[u64; 2]>,
-    /// Until when nobody sends, in milliseconds as of [`Timestamp`].
-    paused_until: AtomicI64,
 }
 
 impl Watch {
@@ -55,17 +51,10 @@ impl Watch {
             progress,
             metrics: metrics.map(|path| Metrics::open(path, Some(tenant))),
             started: Instant::now(),
-            ended: Mutex::default(),
-            paused_until: AtomicI64::new(0),
         };
         // A run that is killed leaves a trace: metrics without an exit code.
         watch.write_metrics(start, None);
         watch
-    }
-
-    /// Nothing more is sent: the bar goes.
-    pub fn is_over(&self) {
-        self.progress.finish();
     }
 
     /// The run has ended, and so: the metrics are final.
@@ -85,39 +74,46 @@ impl Watch {
         }
     }
 
-    pub fn see(&self, event: &SendEvent) {
+    /// Sees all `events`, until nothing more is sent: then the bar goes.
+    pub fn see(&self, events: Receiver<SendEvent>) {
         let log = |level, message: &str, fields| self.output.log(level, message, fields);
-        match event {
-            SendEvent::Ended { row, status, why } => {
-                let level = match status {
-                    Status::Created => Level::Debug,
-                    _ => Level::Warn,
-                };
-                let (code, said) = why.as_ref().map(|(code, said)| (code, &**said)).unzip();
-                let message = format!("row {row} is {status}: {}", said.unwrap_or_default());
-                let fields = json!({ "row": row, "status": status, "code": code });
-                log(level, message.trim_end_matches(": "), fields);
-                let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-                match (status, why) {
-                    (Status::Created, None) => ended[0] += 1,
-                    // By another computer.
-                    (Status::Created, Some(_)) => {}
-                    _ => ended[1] += 1,
+        // Rows that were created since it began, and rows that need a person.
+        let mut ended = [0; 2];
+        // Until when nobody sends.
+        let mut paused_until = Timestamp(0);
+        for event in events {
+            match event {
+                SendEvent::Ended { row, status, why } => {
+                    let level = match status {
+                        Status::Created => Level::Debug,
+                        _ => Level::Warn,
+                    };
+                    match (status, &why) {
+                        (Status::Created, None) => ended[0] += 1,
+                        // By another computer.
+                        (Status::Created, Some(_)) => {}
+                        _ => ended[1] += 1,
+                    }
+                    let (code, said) = why.unzip();
+                    let message = format!("row {row} is {status}: {}", said.unwrap_or_default());
+                    let fields = json!({ "row": row, "status": status, "code": code });
+                    log(level, message.trim_end_matches(": "), fields);
+                    self.progress.step(ended);
                 }
-                self.progress.step(*ended);
-            }
-            SendEvent::Paused { wait } => {
-                let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-                let until = clock::now().0.saturating_add(wait_ms);
-                let told = self.paused_until.fetch_max(until, Ordering::Relaxed);
-                // All who are under way are asked for the same one.
-                if until > told.saturating_add(1_000) {
-                    let fields = json!({ "wait_ms": wait_ms });
-                    log(Level::Info, "paused: Vlens asked for it", fields);
-                    self.progress.pause(Timestamp(until));
+                SendEvent::Paused { wait } => {
+                    let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+                    let until = Timestamp(clock::now().0.saturating_add(wait_ms));
+                    // All who are under way are asked for the same one.
+                    if until.0 > paused_until.0.saturating_add(1_000) {
+                        let fields = json!({ "wait_ms": wait_ms });
+                        log(Level::Info, "paused: Vlens asked for it", fields);
+                        self.progress.pause(until);
+                    }
+                    paused_until = paused_until.max(until);
                 }
             }
         }
+        self.progress.finish();
     }
 
     pub fn write_metrics(&self, summary: &RunSummary, exit_code: Option<u8>) {

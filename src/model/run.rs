@@ -265,48 +265,6 @@ pub struct Stage {
     pub is_signed: bool,
 }
 
-/// What `follow` found: the document of `--json`, member for member.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FollowSummary {
-    /// As named on the command line.
-    pub source: String,
-    /// Which columns told.
-    #[serde(rename = "match")]
-    pub match_column: String,
-    pub stage: String,
-    pub at: Option<String>,
-    pub rows: u64,
-    /// Customers in the file who were invited from this ledger.
-    pub matched: u64,
-    pub not_ours: u64,
-    /// Those with several invitations, of which the newest is meant.
-    pub ambiguous: u64,
-    /// Rows that do not say which customer they are about.
-    pub unreadable: u64,
-    /// Rows that tell no stage, and so change none.
-    pub without_stage: u64,
-    /// Rows whose time cannot be read.
-    pub times_unreadable: u64,
-    /// Customers whose stage is of a time before their invitation, and so is not of it.
-    pub before_invitation: u64,
-    /// Of the invitations that the file tells of, as they stand now.
-    pub signed: u64,
-    pub not_signed: u64,
-    /// Created invitations that the file does not tell of.
-    pub never_seen: u64,
-    /// What rows say of the stage, the commonest first.
-    pub stages: Vec<StageWord>,
-    pub ledger: String,
-}
-
-/// A word for a stage, as a file writes it, and whether it counts as signed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StageWord {
-    pub stage: String,
-    pub rows: u64,
-    pub signed: bool,
-}
-
 /// One event in an invitation's history: a request, or a person's decision.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AttemptRecord {

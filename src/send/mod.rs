@@ -36,11 +36,8 @@ use api::Unsent;
 use decide::{Circumstances, Decision, History, decide};
 use stop::Stopped;
 
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct SendOptions {
-    pub run: RunId,
-    /// Of them these alone; none: all.
-    pub only: Option<BTreeSet<RowNumber>>,
     pub concurrency: usize,
     pub max_attempts: u32,
     /// Rows in a row that may fail or become uncertain before the run stops.
@@ -63,11 +60,23 @@ pub enum SendEvent {
     Paused { wait: Duration },
 }
 
-/// Sends all that is due in a run, by its ledger: invitations and sessions. True when, unless the run stopped, `--limit`, or
+/// Sends all that is due in a run (`only`: of these rows), by its ledger: invitations and sessions. True when, unless the run stopped, `--limit`, or
 /// which rows were meant, is what left the others due. Whoever watches hears of the `events` until it is over, and holds up nothing.
-pub async fn send(options: SendOptions, mut api: Api, events: Sender<SendEvent>) -> bool {
+pub async fn send(
+    run: RunId,
+    only: Option<BTreeSet<RowNumber>>,
+    options: SendOptions,
+    mut api: Api,
+    events: Sender<SendEvent>,
+) -> bool {
     api.max_attempts = options.max_attempts;
-    let _timer = options.max_duration.map(|most| stop_after(most, &api.stop));
+    let _timer = options.max_duration.map(|most| {
+        let stop = Arc::clone(&api.stop);
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            tokio::time::sleep(most).await;
+            stop.stop(StopReason::of(Stop::Duration, None));
+        }))
+    });
     let sending = Arc::new(Sending {
         api,
         places: Arc::new(Semaphore::new(options.concurrency)),
@@ -79,8 +88,8 @@ pub async fn send(options: SendOptions, mut api: Api, events: Sender<SendEvent>)
         }),
     });
     let mut due = DueRows {
-        run: options.run,
-        only: options.only,
+        run,
+        only,
         page: VecDeque::new(),
         read_to: Some(RowNumber(0)),
         allowance: options.limit.unwrap_or(u64::MAX),
@@ -111,14 +120,6 @@ pub async fn send(options: SendOptions, mut api: Api, events: Sender<SendEvent>)
         stop.stop(StopReason::register(left));
     }
     due.only.is_some() || due.allowance == 0
-}
-
-fn stop_after(most: Duration, stop: &Arc<StopSignal>) -> AbortOnDropHandle<()> {
-    let stop = Arc::clone(stop);
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        tokio::time::sleep(most).await;
-        stop.stop(StopReason::of(Stop::Duration, None));
-    }))
 }
 
 /// Rows fetched from the ledger at a time.

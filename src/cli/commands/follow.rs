@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::check::input;
 use super::ledger::{Opened, open_ledger};
@@ -14,7 +14,7 @@ use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::HeaderMask;
 use crate::mapping::{Config, Portal, Text};
-use crate::model::{FollowSummary, Row, Stage, StageWord, Timestamp, quoted};
+use crate::model::{Row, Stage, Timestamp, quoted};
 use crate::report::texts;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
@@ -33,18 +33,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let next = || source.next_row();
     let portal = Portal::find(&config, &columns, &input.name(), &again, next)?;
     let (customer, stage, at) = portal.columns();
-    let mut told = Followed {
-        customers: HashMap::new(),
-        words: HashMap::new(),
-        summary: FollowSummary {
-            source: args.file.display().to_string(),
-            match_column: customer.to_owned(),
-            stage: stage.to_owned(),
-            at: at.map(str::to_owned),
-            ledger: path.display().to_string(),
-            ..FollowSummary::default()
-        },
-    };
+    let mut told = Followed::default();
     let mut ledger = open_ledger(&path, settings, "follow", None, None)?;
     let mut source = Source::open_or_lines(&input, &options)?;
     while let Some(row) = source.next_row()? {
@@ -56,13 +45,18 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         created += 1;
         told.meet(id, invited, portal.known_by(body));
     })?;
-    let summary = told.store(&mut ledger, created)?;
+    let source = args.file.display().to_string();
+    let mut summary = json!({ "source": source, "match": customer, "stage": stage, "at": at });
+    told.store(&mut ledger, created, &mut summary)?;
+    summary["ledger"] = path.display().to_string().into();
     ledger.finish()?;
     let headers = [Some(customer), Some(stage), at].into_iter().flatten();
     let shown = HeaderMask::of(headers);
-    let words = summary.stages.iter().take(SHOWN_WORDS);
-    let masked = HeaderMask::of(words.clone().map(|word| word.stage.as_str()));
-    let words = words.map(|word| masked.header(&word.stage));
+    let words = summary["stages"].as_array().into_iter().flatten();
+    let words = words.filter_map(|word| word["stage"].as_str());
+    let words = words.take(SHOWN_WORDS);
+    let masked = HeaderMask::of(words.clone());
+    let words = words.map(|word| masked.header(word));
     let more = json!({
         "match": shown.header(customer),
         "stage": shown.header(stage),
@@ -101,11 +95,17 @@ const SHOWN_WORDS: usize = 12;
 const A_DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What the file says, by customer.
+#[derive(Default)]
 struct Followed {
     customers: HashMap<String, Customer>,
-    /// Those for stages.
-    words: HashMap<String, StageWord>,
-    summary: FollowSummary,
+    /// Those for stages, each with its rows and whether it counts as signed.
+    words: HashMap<String, (u64, bool)>,
+    rows: u64,
+    /// Rows that do not say which customer they are about.
+    unreadable: u64,
+    /// Rows that tell no stage, and so change none.
+    without_stage: u64,
+    times_unreadable: u64,
 }
 
 struct Customer {
@@ -126,23 +126,18 @@ struct Met {
 impl Followed {
     /// Of several rows about one customer the latest counts; where no times tell, the last.
     fn see(&mut self, portal: &Portal, row: &Row) {
-        self.summary.rows += 1;
+        self.rows += 1;
         let Some(name) = portal.customer(row) else {
-            self.summary.unreadable += 1;
+            self.unreadable += 1;
             return;
         };
         let Some(stage) = portal.stage(row) else {
-            self.summary.without_stage += 1;
+            self.without_stage += 1;
             return;
         };
         let word = self.words.entry(stage.name.clone());
-        let word = word.or_insert_with(|| StageWord {
-            stage: stage.name.clone(),
-            rows: 0,
-            signed: stage.is_signed,
-        });
-        word.rows += 1;
-        self.summary.times_unreadable += u64::from(stage.at.is_none() && portal.is_dated(row));
+        word.or_insert((0, stage.is_signed)).0 += 1;
+        self.times_unreadable += u64::from(stage.at.is_none() && portal.is_dated(row));
         let known = self.customers.entry(name).or_insert(Customer {
             stage: stage.clone(),
             met: Vec::new(),
@@ -164,8 +159,15 @@ impl Followed {
         }
     }
 
-    fn store(mut self, ledger: &mut Ledger, created: u64) -> Result<FollowSummary, Error> {
+    /// Stores the stages, and fills the `summary`.
+    fn store(
+        mut self,
+        ledger: &mut Ledger,
+        created: u64,
+        summary: &mut Value,
+    ) -> Result<(), Error> {
         let mut stages = HashMap::new();
+        let [mut matched, mut ambiguous, mut not_ours] = [0_u64; 3];
         for customer in self.customers.values_mut() {
             let met = &mut customer.met;
             if met.iter().any(|it| it.is_first) {
@@ -173,11 +175,12 @@ impl Followed {
             }
             met.dedup_by_key(|it| it.id);
             let Some(&Met { is_first, id, left }) = met.last() else {
-                self.summary.not_ours += 1;
+                not_ours += 1;
                 continue;
             };
-            self.summary.matched += 1;
-            self.summary.ambiguous += u64::from(met.len() > 1);
+            matched += 1;
+            // The newest of them is meant.
+            ambiguous += u64::from(met.len() > 1);
             let rank = (is_first, customer.stage.at);
             let known = stages.entry(id).or_insert((rank, left, &customer.stage));
             if rank > known.0 {
@@ -192,15 +195,27 @@ impl Followed {
         let count = stages.len() as u64;
         let stages = stages.into_iter().map(|(id, (.., stage))| (id, stage));
         let signed = ledger.store_stages(stages, clock::now())?;
-        let mut words: Vec<StageWord> = self.words.into_values().collect();
-        words.sort_unstable_by(|a, b| (b.rows, &a.stage).cmp(&(a.rows, &b.stage)));
-        Ok(FollowSummary {
-            stages: words,
-            signed,
-            not_signed: count - signed,
-            never_seen: created - count,
-            before_invitation: told - count,
-            ..self.summary
-        })
+        for (name, number) in [
+            ("rows", self.rows),
+            ("matched", matched),
+            ("not_ours", not_ours),
+            ("ambiguous", ambiguous),
+            ("unreadable", self.unreadable),
+            ("without_stage", self.without_stage),
+            ("times_unreadable", self.times_unreadable),
+            ("before_invitation", told - count),
+            ("signed", signed),
+            ("not_signed", count - signed),
+            ("never_seen", created - count),
+        ] {
+            summary[name] = number.into();
+        }
+        let mut words: Vec<_> = self.words.into_iter().collect();
+        words.sort_unstable_by(|(a, (n, _)), (b, (m, _))| (m, a).cmp(&(n, b)));
+        let words = words
+            .into_iter()
+            .map(|(word, (rows, signed))| json!({ "stage": word, "rows": rows, "signed": signed }));
+        summary["stages"] = words.collect();
+        Ok(())
     }
 }

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -31,9 +32,7 @@ use crate::mapping::is_invitation;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
 use crate::report::{reason, rendered, texts};
-use crate::send::{
-    Api, SendEvent, SendOptions, Sheet, StopReason, StopSignal, Wanted, Wishes, import, send,
-};
+use crate::send::{Api, SendEvent, Sheet, StopReason, StopSignal, Wanted, Wishes, import, send};
 
 /// Validates, records every row in the ledger, sends what is due.
 pub async fn run(args: &RunArgs, settings: &Settings) -> Ended {
@@ -351,13 +350,14 @@ impl<'s> Flow<'s> {
         let output = self.settings.output;
         let watch = Watch::begin(output, &begins, due, per_row, metrics);
         let watch = Arc::new(watch);
-        let pause = begun.ledger.pause_left(&clock::moment())?;
-        if due > 0 && !pause.is_zero() {
-            watch.see(&SendEvent::Paused { wait: pause });
+        let (events, seen) = mpsc::channel();
+        let wait = begun.ledger.pause_left(&clock::moment())?;
+        if due > 0 && !wait.is_zero() {
+            let _ = events.send(SendEvent::Paused { wait });
         }
         let (mut ledger, stopped, why) = match held {
             Some((stop, why)) => (begun.ledger, Some(stop), why),
-            None => self.send(begun, only, &watch).await?,
+            None => self.send(begun, only, &watch, (events, seen)).await?,
         };
         let reason = stopped.map(|stop| reason(stop, why.as_deref()));
         ledger.finish_run(run, stopped, reason.as_deref(), &clock::moment())?;
@@ -371,6 +371,7 @@ impl<'s> Flow<'s> {
         begun: Begun,
         only: Option<BTreeSet<RowNumber>>,
         watch: &Arc<Watch>,
+        (events, seen): (Sender<SendEvent>, Receiver<SendEvent>),
     ) -> Result<(Ledger, Option<Stop>, Option<String>)> {
         let run = begun.run;
         let register = begun.register.unwrap_or_else(|error| {
@@ -379,25 +380,19 @@ impl<'s> Flow<'s> {
         });
         let limiter = limiter(Some(&begun.ledger), self.sending.limits)?;
         let writer = Writer::start(begun.ledger)?;
-        let options = SendOptions {
-            run,
-            only,
-            ..self.sending.options.clone()
-        };
         let (target, stop) = (begun.target, Arc::clone(&self.stop));
         let (client, login) = (target.client, target.credentials);
         let ledger = Some(writer.clone());
         let api = Api::new(client, login, limiter, ledger, register.clone(), stop);
         // On a thread of its own: a terminal that is frozen must hold up no request, nor make its answer come too late.
-        let (events, seen) = mpsc::channel();
         let seeing = Arc::clone(watch);
-        let seeing = thread::spawn(move || seen.iter().for_each(|event| seeing.see(&event)));
+        let seeing = thread::spawn(move || seeing.see(seen));
+        let options = self.sending.options;
         let limit_reached = tokio::select! {
-            sent = send(options, api, events) => sent,
+            sent = send(run, only, options, api, events) => sent,
             never = self.keep_told(run, watch) => match never {},
         };
         let _ = seeing.join();
-        watch.is_over();
         let ledger = writer.stop().await;
         let reason = self.stop.why();
         if let Some(StopReason { stop: None, error }) = reason {

@@ -70,7 +70,7 @@ impl Settings {
         let config = if let Some(path) = &config_path {
             read_config(path, under)?
         } else {
-            Config::parse_over("", CONFIG_NAME, under)?
+            Config::parse("", CONFIG_NAME, under)?
         };
         let settings = Settings {
             output: global.output,
@@ -440,7 +440,7 @@ fn read_config(path: &Path, own: Option<&Config>) -> Result<Config> {
     }
     let text = read_text(path);
     let text = text.map_err(|error| Error::of("config_unreadable", &[&shown, &error]))?;
-    Config::parse_over(&text, &shown, own)
+    Config::parse(&text, &shown, own)
 }
 
 /// What a tenant's ledger is called: as far as every system takes it in a file's name. Should two tenants come to one name, the

@@ -274,7 +274,7 @@ impl Ledger {
     pub fn begin_run_on(&mut self, sheet: i64, named: &Named, started: &Moment) -> Result<RunId> {
         self.write(|ledger| {
             let run = ledger.begin_run(sheet, named, started)?;
-            ledger.hold_if_lost(run, started)?;
+            ledger.hold_lost(Some(run), started)?;
             Ok(run)
         })
     }
@@ -326,7 +326,7 @@ impl Ledger {
             if told_by.is_empty() {
                 ledger.know_by_the_other(sheet)?;
             }
-            ledger.hold_if_lost(run, started)?;
+            ledger.hold_lost(Some(run), started)?;
             Ok(run)
         });
         // Should this fail, there is more memory in use.
@@ -355,14 +355,6 @@ impl Ledger {
         self.db.run(BEGIN, values)?;
         let run = RunId(self.db.conn.last_insert_rowid());
         self.belong_to(run).map(|()| run)
-    }
-
-    /// At the end of an import, which may be of a time that was lost.
-    fn hold_if_lost(&self, run: RunId, now: &Moment) -> Result<()> {
-        if self.assumes_sent {
-            self.hold_lost(Some(run), now)?;
-        }
-        Ok(())
     }
 
     /// Notes that a file was dealt with; `sheet`: the SHA-256 of its bytes and of everything that decides what they become; `unless`: that

@@ -248,12 +248,16 @@ impl Ledger {
         self.lock.reset(held(&self.db)?, true)
     }
 
-    /// Holds within a transaction whoever would be sent, or could be by a word that was heard before, of all or of those of a run.
+    /// Holds within a transaction whoever would be sent, or could be by a word that was heard before: of all, or of those of a run, which may
+    /// be of a time that was lost.
     pub(super) fn hold_lost(&self, run: Option<RunId>, now: &Moment) -> Result<()> {
         const UNSURE: &str = "
             SELECT id FROM invitations WHERE status IN ('pending', 'failed', 'rejected') AND (?1 IS NULL OR id IN (
                 SELECT c.invitation_id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
                 WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)))";
+        if run.is_some() && !self.assumes_sent {
+            return Ok(());
+        }
         let why = Fault::of("sent_perhaps", &[]).to_string();
         let unsure: Vec<InvitationId> = self.db.values(UNSURE, [run])?;
         unsure.into_iter().try_for_each(|id| {

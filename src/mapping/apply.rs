@@ -15,7 +15,7 @@ use super::names::{fold_choice, fold_value};
 use super::template::{Template, without_leftovers};
 use super::value::{self, DecimalMark, Kind, Reading};
 use crate::model::{
-    Cell, ContractTypeId, CustomerKey, Fault, FormCondition, Invitation, Problem, Recipient,
+    Aside, Cell, ContractTypeId, CustomerKey, Fault, FormCondition, Invitation, Problem, Recipient,
     Repair, Row, Verdict,
 };
 
@@ -31,11 +31,19 @@ impl Mapping {
             problems: Vec::new(),
             repairs: Vec::new(),
         };
+        visit.check_width();
+        let example = self.example(row);
+        if let Some(Example::Part(at, fault)) = &example {
+            visit.problem(Some(*at), "", fault, row.cell(*at).shown());
+        }
         let invitation = visit.invitation();
         let invitation = invitation.filter(|_| visit.problems.is_empty());
-        // A customer that could be invited is one, but for an example, which could be.
-        let is_one = invitation.is_some() && !matches!(self.example(row), Some(Example::Whole));
-        let aside = if is_one { None } else { self.aside(row) };
+        let aside = match &invitation {
+            // It could be invited as well.
+            _ if matches!(example, Some(Example::Whole)) => Some(Aside::Example),
+            Some(_) => None,
+            None => self.aside(row),
+        };
         let verdict = match (aside, invitation) {
             (Some(aside), _) => return (Verdict::Aside(aside), Vec::new()),
             (None, Some(invitation)) => Verdict::Valid(invitation),
@@ -63,8 +71,6 @@ type ReadValue<'a> = Result<Option<Cow<'a, str>>, Noted>;
 impl<'a> Visit<'a> {
     /// The row's invitation; `None` only with a problem noted.
     fn invitation(&mut self) -> Option<Invitation> {
-        self.check_width();
-        self.check_example();
         let recipient = self.recipient();
         let types = self.contract_types();
         let key = self.identity();
@@ -86,12 +92,6 @@ impl<'a> Visit<'a> {
         if let Some(last) = beyond.iter().rposition(|cell| !cell.is_empty()) {
             let fault = Fault::of("too_many_cells", &[&(width + last + 1), &width]);
             self.problem(None, "", &fault, beyond[last].shown());
-        }
-    }
-
-    fn check_example(&mut self) {
-        if let Some(Example::Part(at, fault)) = self.mapping.example(self.row) {
-            self.problem(Some(at), "", &fault, self.row.cell(at).shown());
         }
     }
 
@@ -450,7 +450,7 @@ mod tests {
     }
 
     fn try_bind(toml: &str, headers: &[&str], options: &BindOptions) -> Result<Mapping, String> {
-        let config = Config::parse(toml, "vlens-batch.toml").expect("a valid config");
+        let config = Config::parse(toml, "vlens-batch.toml", None).expect("a valid config");
         let columns = form::tests::columns(headers);
         Mapping::bind(&config, &columns, options).map_err(|error| told(&error))
     }

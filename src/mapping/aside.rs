@@ -63,9 +63,6 @@ impl Mapping {
     }
 
     pub(super) fn aside(&self, row: &Row) -> Option<Aside> {
-        if matches!(self.example(row), Some(Example::Whole)) {
-            return Some(Aside::Example);
-        }
         let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
         let header = |at: usize| self.names.get(at).map(|name| fold(name));
         let is_header = |&(at, cell): &(usize, &Cell)| header(at) == Some(fold(&cell.as_shown()));

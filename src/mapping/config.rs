@@ -324,13 +324,8 @@ fn delimiter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<char>,
 }
 
 impl Config {
-    /// Reads the TOML's text. `file_name` is for error messages.
-    pub fn parse(text: &str, file_name: &str) -> Result<Config, Error> {
-        Config::parse_over(text, file_name, None)
-    }
-
-    /// The same; what it leaves open is taken from the user's own config.
-    pub fn parse_over(text: &str, file_name: &str, own: Option<&Config>) -> Result<Config, Error> {
+    /// Reads the TOML's text; what it leaves open is taken from the user's own config. `file_name` is for error messages.
+    pub fn parse(text: &str, file_name: &str, own: Option<&Config>) -> Result<Config, Error> {
         let origin = Origin {
             file_name: Arc::from(file_name),
             text: Arc::from(text),
@@ -492,12 +487,12 @@ pub mod tests {
     }
 
     fn errors_of(text: &str) -> String {
-        told(&Config::parse(text, "vlens-batch.toml").expect_err("a refusal"))
+        told(&Config::parse(text, "vlens-batch.toml", None).expect_err("a refusal"))
     }
 
     #[test]
     fn the_references_sample_is_understood_whole() {
-        let config = Config::parse(sample(), "vlens-batch.toml").expect("no refusal");
+        let config = Config::parse(sample(), "vlens-batch.toml", None).expect("no refusal");
         let fields = config.fields.as_ref().expect("fields");
         let (id, fields) = fields.first().expect("a type");
         let keys: Vec<&str> = fields.keys().map(|key| key.get_ref().as_str()).collect();

@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn a_secret_is_named_by_its_line_and_never_shown() {
         for (text, line, said) in rows::<(&str, &str, &str)>("diagnostics.secrets") {
-            let errors = Config::parse(&text.replace(';', "\n"), "x").expect_err("a secret");
+            let errors = Config::parse(&text.replace(';', "\n"), "x", None).expect_err("a secret");
             let (shown, debug) = (told(&errors), format!("{errors:?}"));
             assert!(
                 !shown.contains("hunter2") && !debug.contains("hunter2"),

@@ -32,10 +32,13 @@ pub fn fold_value(value: &str) -> String {
     folded.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+pub fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Digits without the zeros behind a point that say nothing, as `12.50` is `12.5`; any other text as it is. Zeros before digits stay: they
 /// may be a code's.
 pub fn plain_number(text: &str) -> &str {
-    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_once('.') {
         Some((whole, fraction)) if is_digits(whole) && is_digits(fraction) => {
             text.trim_end_matches('0').trim_end_matches('.')
@@ -269,16 +272,15 @@ fn is_date(text: &str) -> bool {
         })
         .filter(|part| !part.is_empty())
         .collect();
-    let is_digits =
-        |part: &str, most: usize| part.len() <= most && part.bytes().all(|b| b.is_ascii_digit());
+    let are_digits = |part: &str, most: usize| part.len() <= most && is_digits(part);
     let is_year =
-        |part: &str| is_digits(part, 4) && (1900..2100).contains(&part.parse().unwrap_or(0));
+        |part: &str| are_digits(part, 4) && (1900..2100).contains(&part.parse().unwrap_or(0));
     match parted[..] {
         [first, last] => is_year(first) && is_year(last),
         [first, middle, last, ..] if parted.len() <= 5 => {
             let last = last.split(['T', 't']).next().unwrap_or(last);
-            let is_month = is_digits(middle, 2) || middle.chars().all(char::is_alphabetic);
-            is_digits(first, 4) && is_month && is_digits(last, 4) && last.len() > 1
+            let is_month = are_digits(middle, 2) || middle.chars().all(char::is_alphabetic);
+            are_digits(first, 4) && is_month && are_digits(last, 4) && last.len() > 1
         }
         _ => false,
     }

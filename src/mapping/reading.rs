@@ -306,15 +306,15 @@ mod tests {
     use crate::tables::rows;
 
     fn over(here: &str, own: &str) -> Config {
-        let own = Config::parse(own, "own").expect("a config");
-        let mut config = Config::parse_over(here, "here", Some(&own)).expect("a config");
+        let own = Config::parse(own, "own", None).expect("a config");
+        let mut config = Config::parse(here, "here", Some(&own)).expect("a config");
         config.origin = Origin::default();
         config
     }
 
     /// The keys that are known in a table, as a key tells that is not.
     fn known(table: &str) -> Vec<String> {
-        let error = Config::parse(&format!("{table}\nqqqqqqqq = 1\n"), "x").unwrap_err();
+        let error = Config::parse(&format!("{table}\nqqqqqqqq = 1\n"), "x", None).unwrap_err();
         let hint = error.hint.unwrap_or_default();
         let names = hint.strip_prefix("known here: ").expect("the known keys");
         names.split(", ").map(str::to_owned).collect()
@@ -328,7 +328,9 @@ mod tests {
                 keys += 1;
                 let own = |value: &&str| format!("[{table}]\n{key} = {value}\n");
                 let own: Vec<String> = rows("reading.values").iter().map(own).collect();
-                let mut own = own.iter().filter(|own| Config::parse(own, "own").is_ok());
+                let mut own = own
+                    .iter()
+                    .filter(|own| Config::parse(own, "own", None).is_ok());
                 let is_account = table == "api" && ACCOUNT.contains(&key.as_str());
                 let taken = own.find(|own| is_account || over("", own) != Config::default());
                 let own = taken.unwrap_or_else(|| panic!("[{table}] {key} is not looked up"));

@@ -7,7 +7,6 @@ use std::str::FromStr;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
 use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 use super::printable::Secret;
@@ -280,16 +279,6 @@ pub struct AttemptRecord {
     pub code: Option<String>,
     /// For people.
     pub message: Option<String>,
-}
-
-/// What happened in a run's requests: sums only, no personal data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunStatistics {
-    /// Oldest first.
-    pub minutes: Vec<Minute>,
-    /// What else a report plots, as `ledger/statistics.sql` names it.
-    #[serde(flatten)]
-    pub sums: Value,
 }
 
 /// A minute in which requests left: its first millisecond, how many they were, and those of its busiest second.

@@ -121,7 +121,7 @@ fn from_hex(text: &str) -> Option<[u8; 32]> {
     is_hex.then(|| std::array::from_fn(byte))
 }
 
-pub(super) fn random<const N: usize>() -> Result<[u8; N]> {
+pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     let source = rustls::crypto::ring::default_provider().secure_random;
     let filled = source.fill(&mut bytes);

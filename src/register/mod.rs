@@ -19,10 +19,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::error::{Error, Result};
 use crate::model::{Binding, Customer, CustomerKey, Fault, RequestName, Status, Timestamp};
 use connection::{Connection, Parameters, first, unknown_tenant};
-use member::{Member, random};
+use member::Member;
 
 pub use connection::RegisterAddress;
-pub use member::{FENCE, Party, TeamKey};
+pub use member::{FENCE, Party, TeamKey, random};
 
 /// What the register says to one more request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,10 +164,6 @@ impl Register {
         self.member.is_known.load(Ordering::Relaxed)
     }
 
-    pub fn new_attempt() -> Result<RequestName> {
-        random()
-    }
-
     /// Claims a customer (none: a login or the like), and records that a request is about to leave. `overcome` is the status that a
     /// person's word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
     pub async fn open_attempt(
@@ -281,7 +277,6 @@ impl Register {
         let parameters: Parameters<'_> =
             &[(&process, Type::INT4), (&without_the_others, Type::BOOL)];
         let row = self.connection.ask_one(REMEMBERED, parameters).await?;
-        self.member.is_known.store(true, Ordering::Relaxed);
         Ok((row.get(0), row.get(1)))
     }
 }

@@ -8,12 +8,13 @@ use std::num::NonZeroU32;
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
+use serde::Deserialize as _;
 
 use super::export::in_words;
 use super::text::{Further, as_float, duration, environment};
 use super::words::Language;
 use crate::error::{Error, Result};
-use crate::model::{Minute, ResultRow, RunStatistics, RunSummary, Timestamp, mask_text, printable};
+use crate::model::{Minute, ResultRow, RunSummary, Timestamp, mask_text, printable};
 
 pub struct ReportData {
     pub summary: RunSummary,
@@ -23,7 +24,8 @@ pub struct ReportData {
     /// The limits on requests; none is unlimited.
     pub per_second: Option<NonZeroU32>,
     pub per_minute: Option<NonZeroU32>,
-    pub statistics: RunStatistics,
+    /// As the ledger gives them.
+    pub statistics: serde_json::Value,
     /// The first rows that need a person, at most [`PEOPLE`].
     pub people: Vec<ResultRow>,
     /// The last runs of the ledger, newest first.
@@ -134,9 +136,10 @@ fn over_time(
     limit: Option<NonZeroU32>,
     value: fn(&Minute) -> u64,
 ) -> Option<Value> {
-    let first = data.statistics.minutes.first()?.0;
+    let minutes = Vec::<Minute>::deserialize(&data.statistics["minutes"]).ok()?;
+    let first = minutes.first()?.0;
     let mut values = Vec::new();
-    for minute in &data.statistics.minutes {
+    for minute in &minutes {
         let place = usize::try_from(minute.0.ms_since(first) / 60_000).unwrap_or(MOST_MINUTES);
         if place < MOST_MINUTES {
             values.resize(values.len().max(place + 1), 0);
@@ -198,10 +201,10 @@ mod tests {
             further: Further::default(),
             per_second: None,
             per_minute: NonZeroU32::new(60),
-            statistics: RunStatistics {
-                minutes: vec![minute(0), minute(44_999 * 60_000), minute(i64::MAX)],
-                sums: serde_json::json!({ "answers": [], "problems": [], "latency": [], "follow": [] }),
-            },
+            statistics: serde_json::json!({
+                "minutes": [minute(0), minute(44_999 * 60_000), minute(i64::MAX)],
+                "answers": [], "problems": [], "latency": [], "follow": [],
+            }),
             runs: Vec::new(),
         };
         for language in [Language::English, Language::Arabic] {

@@ -8,14 +8,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::limiter::{Limiter, Permit};
-use super::stop::{StopReason, StopSignal, Stopped};
+use super::stop::{StopReason, StopSignal, Unsent};
 use crate::clock;
 use crate::error::Error;
 use crate::failpoint;
 use crate::ledger::{Closing, DueRow, InvitationId, Ledger, Writer};
 use crate::mapping::is_invitation;
-use crate::model::{Failure, RequestName, Secret, Status, Why};
-use crate::register::{Admission, Claim, FENCE, Register};
+use crate::model::{RequestName, Secret, Status, Why};
+use crate::register::{Admission, FENCE, Register, random};
 use crate::vlens::{AccessToken, AdminToken, Client, Fence};
 
 #[derive(Debug, Clone)]
@@ -49,22 +49,6 @@ pub struct Api {
     pub(super) max_attempts: u32,
 }
 
-/// Why no request was made for a row, or why a call gave nothing.
-pub(super) enum Unsent {
-    /// Stopped before the request left, for the reason that the stop signal has.
-    Stopped,
-    /// The customer is another computer's.
-    Elsewhere(Claim),
-    /// What a call came to that had to be made.
-    Failed(Failure),
-}
-
-impl From<Stopped> for Unsent {
-    fn from(_: Stopped) -> Self {
-        Unsent::Stopped
-    }
-}
-
 /// Leave for one request. Dropped when its answer has come or it is given up: then its slot is free one window later.
 pub(super) struct Slot<'a> {
     api: &'a Api,
@@ -94,7 +78,7 @@ impl<'a> Slot<'a> {
         let customer = row.map(|row| &row.customer);
         let (overcome, known) = row.map_or((None, None), |row| (row.overcome, row.known));
         loop {
-            let attempt = Register::new_attempt().map_err(away)?;
+            let attempt = random().map_err(away)?;
             self.registered = Some((attempt, clock::steady()));
             let asking = register.open_attempt(attempt, customer, overcome, known);
             // Where the run stops meanwhile, it may have been granted all the same.
@@ -111,10 +95,7 @@ impl<'a> Slot<'a> {
     }
 
     /// Records the request; once this has returned, it may leave. `invitation` is none for a call that is about none.
-    pub(super) async fn open(
-        self,
-        invitation: Option<InvitationId>,
-    ) -> Result<Intent<'a>, Stopped> {
+    pub(super) async fn open(self, invitation: Option<InvitationId>) -> Result<Intent<'a>, Unsent> {
         let api = self.api;
         // Of a call, nothing is left to be told after a crash.
         let name = invitation.and(self.registered).map(|(name, _)| name);
@@ -166,7 +147,7 @@ impl Intent<'_> {
     }
 
     /// Records what became of the request; once this has returned, it may be told.
-    pub(super) async fn close(mut self, closing: Closing) -> Result<(), Stopped> {
+    pub(super) async fn close(mut self, closing: Closing) -> Result<(), Unsent> {
         let (api, registered) = (self.slot.api, self.slot.registered);
         let (event, pause) = (closing.event(), closing.pause);
         let status = closing.status.unwrap_or(Status::Pending);
@@ -302,7 +283,7 @@ impl Api {
         }
     }
 
-    pub(super) async fn sit_out(&self, wait: Duration) -> Result<(), Stopped> {
+    pub(super) async fn sit_out(&self, wait: Duration) -> Result<(), Unsent> {
         if wait > SAT_OUT_MAX {
             return Err(self.give_up(StopReason::paused(clock::now(), wait)));
         }
@@ -313,7 +294,7 @@ impl Api {
     pub(super) async fn note<T: Default + Send + 'static>(
         &self,
         what: impl FnOnce(&Ledger) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Stopped> {
+    ) -> Result<T, Unsent> {
         let Some(ledger) = &self.ledger else {
             return Ok(T::default());
         };
@@ -326,12 +307,12 @@ impl Api {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn away(&self, error: Error) -> Stopped {
+    fn away(&self, error: Error) -> Unsent {
         self.give_up(StopReason::register(error))
     }
 
-    pub(super) fn give_up(&self, reason: StopReason) -> Stopped {
+    pub(super) fn give_up(&self, reason: StopReason) -> Unsent {
         self.stop.stop(reason);
-        Stopped
+        Unsent::Stopped
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::api::{Api, Unsent};
+use super::api::Api;
 use super::decide::backoff;
-use super::stop::{StopReason, refused};
+use super::stop::{StopReason, Unsent, refused};
 use crate::clock;
 use crate::error::Error;
 use crate::ledger::Closing;
@@ -20,7 +20,7 @@ impl Api {
         let log_in = async {
             self.bearer().await?;
             // Who has said stop meanwhile is told nothing else.
-            Ok(self.stop.or_stop(self.token.lock()).await?)
+            self.stop.or_stop(self.token.lock()).await
         };
         let token = log_in.await;
         let token = token.map_err(|unsent| self.explain(unsent, ANY_FORM))?;
@@ -99,7 +99,7 @@ impl Api {
             .renew(held.take())
             .await
             .map_err(|unsent| match unsent {
-                Unsent::Failed(failure) => self.give_up(not_let_in(&failure)).into(),
+                Unsent::Failed(failure) => self.give_up(not_let_in(&failure)),
                 unsent => unsent,
             });
         Ok(held.insert(renewed?).access.clone())

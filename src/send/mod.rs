@@ -32,9 +32,8 @@ use crate::ledger::{Closing, DueRow, Ledger};
 use crate::model::{Failure, Outcome, RowNumber, RunId, Status, Stop, Why};
 use crate::register::Claim;
 use crate::report::counted;
-use api::Unsent;
 use decide::{Circumstances, Decision, History, decide};
-use stop::Stopped;
+use stop::Unsent;
 
 #[derive(Clone, Copy)]
 pub struct SendOptions {
@@ -178,9 +177,13 @@ struct State {
 }
 
 impl Sending {
-    async fn place(&self) -> Result<OwnedSemaphorePermit, Stopped> {
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Unsent> {
         let free = Arc::clone(&self.places).acquire_owned();
-        self.api.stop.or_stop(free).await?.map_err(|_| Stopped)
+        self.api
+            .stop
+            .or_stop(free)
+            .await?
+            .map_err(|_| Unsent::Stopped)
     }
 
     /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's.
@@ -188,7 +191,7 @@ impl Sending {
         self: Arc<Self>,
         mut row: DueRow,
         mut place: OwnedSemaphorePermit,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), Unsent> {
         let (mut history, mut looks) = (History::default(), 0);
         loop {
             let wait = match self.attempt(&mut row, &mut history).await {
@@ -197,7 +200,7 @@ impl Sending {
                     looks += 1;
                     self.found_elsewhere(&row, &claim, looks).await?
                 }
-                Err(Unsent::Stopped | Unsent::Failed(_)) => return Err(Stopped),
+                Err(unsent) => return Err(unsent),
             };
             let Some(wait) = wait else {
                 return Ok(());
@@ -284,7 +287,7 @@ impl Sending {
         row: &DueRow,
         claim: &Claim,
         looks: u32,
-    ) -> Result<Option<Duration>, Stopped> {
+    ) -> Result<Option<Duration>, Unsent> {
         let Some((status, words)) = claim.told() else {
             if looks < LOOKS_ELSEWHERE {
                 return Ok(Some(Duration::from_millis(500) * 2_u32.pow(looks)));

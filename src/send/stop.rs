@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::error::{Error, Kind};
-use crate::model::{Refusal, Stop, Timestamp};
+use crate::model::{Failure, Refusal, Stop, Timestamp};
+use crate::register::Claim;
 
 /// Why a run stops early: the word for it, and what there is to say beyond that.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,9 +101,15 @@ pub(super) fn refused(refusal: Refusal, said: &dyn Display) -> Error {
 #[derive(Debug, Default)]
 pub struct StopSignal(watch::Sender<Option<StopReason>>);
 
-/// The run is stopping: leave without starting anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stopped;
+/// Why no request was made for a row, or why a call gave nothing.
+pub enum Unsent {
+    /// The run is stopping, for the reason that its signal has: leave without starting anything.
+    Stopped,
+    /// The customer is another computer's.
+    Elsewhere(Claim),
+    /// What a call came to that had to be made.
+    Failed(Failure),
+}
 
 impl StopSignal {
     /// Stops the run. Of reasons of the same gravity, the first is kept.
@@ -143,10 +150,10 @@ impl StopSignal {
     }
 
     /// Waits for `work`, unless the run stops first.
-    pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, Stopped> {
+    pub async fn or_stop<T>(&self, work: impl Future<Output = T>) -> Result<T, Unsent> {
         tokio::select! {
             biased;
-            () = self.stopped() => Err(Stopped),
+            () = self.stopped() => Err(Unsent::Stopped),
             done = work => Ok(done),
         }
     }

@@ -100,7 +100,7 @@ proptest! {
         any::<String>(),
         spoiled(sample("vlens-batch.toml")).prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned()),
     ]) {
-        if let Err(errors) = Config::parse(&text, "vlens-batch.toml") {
+        if let Err(errors) = Config::parse(&text, "vlens-batch.toml", None) {
             prop_assert!(errors.excerpt.is_some_and(|drawn| !drawn.is_empty()));
         }
     }

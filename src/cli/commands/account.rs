@@ -104,7 +104,7 @@ async fn let_in(
         Some(PASSWORD_FILE),
     ];
     let (config, _) = with_account(own, kept)?;
-    let read = Config::parse(&config, &own.display().to_string())?;
+    let read = Config::parse(&config, &own.display().to_string(), None)?;
     settings.own = Some((read, own.to_owned()));
     let account = Account {
         tenancy_name: tenant.clone(),

@@ -34,18 +34,15 @@ pub async fn contract_types(args: &ContractTypesArgs, settings: &Settings) -> En
 async fn list(api: &Api, settings: &Settings) -> Ended {
     let entries = api.contract_types().await?;
     let lines = entries.into_iter().map(|(id, name)| {
-        let form_pulled_at = pulled_at(&settings.form_path(id));
-        json!({ "id": id, "name": name, "form_pulled_at": form_pulled_at })
+        let form = std::fs::metadata(settings.form_path(id));
+        let pulled = form.and_then(|form| form.modified()).ok();
+        let pulled = pulled.and_then(|at| jiff::Timestamp::try_from(at).ok());
+        let pulled = pulled.map(|at| Timestamp(at.as_millisecond()));
+        json!({ "id": id, "name": name, "form_pulled_at": pulled })
     });
     let document = json!({ "contract_types": lines.collect::<Vec<_>>() });
     let output = settings.output;
     output.show(&document, texts::CONTRACT_TYPES, Value::Null)
-}
-
-fn pulled_at(path: &Path) -> Option<Timestamp> {
-    let written = std::fs::metadata(path).and_then(|metadata| metadata.modified());
-    let since = written.ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Timestamp(i64::try_from(since.as_millis()).ok()?))
 }
 
 async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {

@@ -112,7 +112,11 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("tenant", tenant(settings));
     chart.note("api_key", secret(settings, AccountPart::ApiKey));
     chart.note("password", password(settings));
-    chart.note("authority", authority(settings));
+    let authority = settings.authorities().map(|all| match &all[..] {
+        [] => Finding::default(),
+        _ => Finding::of("authority", &[]),
+    });
+    chart.note("authority", authority);
     chart.note("forms", forms(settings).map(|forms| stored(&forms)));
     let public_key = user_public_key(settings);
     let public_key = public_key.map(|key| key.map(|_| Finding::of("public_key", &[])));
@@ -197,13 +201,6 @@ fn stored(forms: &BTreeMap<ContractTypeId, Form>) -> Finding {
         0 => Finding::default(),
         n => Finding::of("forms", &[&counted(n, "form is", "forms are")]),
     }
-}
-
-fn authority(settings: &Settings) -> Looked {
-    Ok(match &settings.authorities()?[..] {
-        [] => Finding::default(),
-        _ => Finding::of("authority", &[]),
-    })
 }
 
 fn tenant(settings: &Settings) -> Looked {

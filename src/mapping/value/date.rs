@@ -10,8 +10,8 @@ use jiff::fmt::strtime;
 use jiff::{SignedDuration, civil};
 
 use super::number;
-use super::text::{self, Given, Reading, is_digits};
-use crate::mapping::names::{fold_choice, is_dash, western_digits};
+use super::text::{self, Given, Reading};
+use crate::mapping::names::{fold_choice, is_dash, is_digits, western_digits};
 use crate::mapping::words::WORDS;
 use crate::model::Fault;
 

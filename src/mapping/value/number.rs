@@ -8,8 +8,8 @@ use std::borrow::Cow;
 
 use jiff::civil;
 
-use super::text::{Given, Reading, is_digits};
-use crate::mapping::names::{is_dash, western_digits};
+use super::text::{Given, Reading};
+use crate::mapping::names::{is_dash, is_digits, western_digits};
 use crate::mapping::words::{WORDS, currency_of};
 use crate::model::{Cell, Fault};
 

@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, WINDOWS_1252, WINDOWS_1256};
 use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use crate::mapping::names::{fold_value, is_invisible, is_mixed_up};
+use crate::mapping::names::{fold_value, is_digits, is_invisible, is_mixed_up};
 use crate::mapping::words::WORDS;
 use crate::model::{self, Fault};
 
@@ -181,8 +181,4 @@ fn is_misread_utf8(word: &str) -> bool {
     let is_meant = |meant: String| foreign(&meant) >= 2 || meant.contains(is_telling);
     utf8(WINDOWS_1252).is_some_and(is_meant)
         || utf8(WINDOWS_1256).is_some_and(|meant| foreign(&meant) >= 2)
-}
-
-pub(super) fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

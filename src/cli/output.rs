@@ -96,12 +96,12 @@ impl Output {
     }
 
     /// Prints a text for people; of escape codes, only our own colours pass.
-    pub fn print(self, text: &str) -> Result<()> {
+    pub fn print(self, text: &str) -> Ended {
         self.print_with(|out| writeln!(out, "{}", printable_styled(text)))
     }
 
     /// Prints what is made for programs.
-    pub fn print_with(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    pub fn print_with(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Ended {
         to_stdout(|out| write(out).map_err(|error| Error::unwritten(&error)))
     }
 
@@ -110,15 +110,13 @@ impl Output {
         if self.json {
             return Err(Error::of("two_results_on_stdout", &[]));
         }
-        to_stdout(write)?;
-        Ok(None)
+        to_stdout(write)
     }
 
     /// Prints a result as a document; or as a text, whose template is filled with the document and with what `more` it names.
     pub fn show(self, document: &impl Serialize, template: &str, more: Value) -> Ended {
         if self.json {
-            self.print_json(document)?;
-            return Ok(None);
+            return self.print_json(document);
         }
         let mut values = match json!(document) {
             Value::Object(members) => members,
@@ -127,21 +125,19 @@ impl Output {
         if let Value::Object(more) = more {
             values.extend(more);
         }
-        self.print(&self.look().text(template, values))?;
-        Ok(None)
+        self.print(&self.look().text(template, values))
     }
 
     /// Tells in one line of a result that went into a file.
     pub fn show_file(self, document: &impl Serialize, text: &str) -> Ended {
         if self.json {
-            self.print_json(document)?;
-        } else {
-            self.say(&printable(text));
+            return self.print_json(document);
         }
+        self.say(&printable(text));
         Ok(None)
     }
 
-    pub fn print_json(self, document: &impl Serialize) -> Result<()> {
+    pub fn print_json(self, document: &impl Serialize) -> Ended {
         self.print_with(|out| {
             to_json(&mut *out, document)?;
             writeln!(out)
@@ -161,11 +157,10 @@ impl Output {
             _ => line.to_owned(),
         });
         if self.json {
-            self.print_json(&json!({ "text": text }))?;
+            self.print_json(&json!({ "text": text }))
         } else {
-            self.print(styled.collect::<Vec<_>>().join("\n").trim_end())?;
+            self.print(styled.collect::<Vec<_>>().join("\n").trim_end())
         }
-        Ok(None)
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.
@@ -307,11 +302,12 @@ impl Output {
 }
 
 /// Everything that goes to stdout goes through here, so that nothing is lost without a word.
-fn to_stdout(write: impl FnOnce(&mut BufWriter<Listener>) -> Result<()>) -> Result<()> {
+fn to_stdout(write: impl FnOnce(&mut BufWriter<Listener>) -> Result<()>) -> Ended {
     HAS_BEGUN.store(true, Ordering::Relaxed);
     let mut out = BufWriter::new(Listener(io::stdout()));
     write(&mut out)?;
-    out.flush().map_err(|error| Error::unwritten(&error))
+    out.flush().map_err(|error| Error::unwritten(&error))?;
+    Ok(None)
 }
 
 /// A mistake on the command line as clap draws it, but for its first line, which says why as a whole.

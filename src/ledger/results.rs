@@ -17,15 +17,10 @@ use crate::model::{
 
 /// One of `rows.sql`.
 type Line = (
-    RowNumber,
+    Json<ResultRow>,
     Option<Json<Vec<Cell>>>,
     Option<Json<Vec<Problem>>>,
-    Option<RowNumber>,
-    Option<Status>,
     bool,
-    Option<String>,
-    Option<Timestamp>,
-    Option<bool>,
     Json<Vec<ToldAttempt>>,
 );
 
@@ -142,10 +137,8 @@ impl Reader {
 
     /// Of whom the reminder list is, by runs, newest first.
     pub fn not_signed(&self) -> Result<Vec<(RunId, Option<BTreeSet<RowNumber>>)>> {
-        let rows: Vec<(RunId, RowNumber)> = self.db.all(include_str!("not_signed.sql"), ())?;
-        let runs = rows.chunk_by(|a, b| a.0 == b.0);
-        let runs = runs.map(|run| (run[0].0, Some(run.iter().map(|(_, row)| *row).collect())));
-        Ok(runs.collect())
+        let runs = self.db.all(include_str!("not_signed.sql"), ())?.into_iter();
+        Ok(runs.map(|(run, Json(rows))| (run, Some(rows))).collect())
     }
 
     /// How a run's file was named and read.
@@ -219,32 +212,11 @@ impl Ledger {
 }
 
 fn result(line: Line, width: usize, is_held: bool) -> ResultRow {
-    let (row, cells, problems, duplicate_of, status, is_changed, stage, at, signed, attempts) =
-        line;
-    let Json(attempts) = attempts;
+    let (Json(mut result), cells, problems, is_changed, Json(attempts)) = line;
     // As many as there are columns; empty ones once they are purged.
-    let mut cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
-    cells.resize(width, Cell::Empty);
-    let mut result = ResultRow {
-        row,
-        cells,
-        status: status.unwrap_or(Status::Invalid),
-        token: None,
-        error_code: None,
-        error: None,
-        problems: Vec::new(),
-        duplicate_of,
-        history: Vec::new(),
-        attempts: 0,
-        sent_at: None,
-        stage: stage.map(|name| Stage {
-            name,
-            at,
-            is_signed: signed.unwrap_or(false),
-        }),
-    };
-    if let Some(of) = duplicate_of {
-        result.status = Status::Duplicate;
+    result.cells = cells.map_or_else(Vec::new, |Json(cells)| cells);
+    result.cells.resize(width, Cell::Empty);
+    if let Some(of) = result.duplicate_of {
         result.error = Some(Fault::of("stands_before", &[&of]).to_string());
     } else if let Some(Json(problems)) = problems {
         (result.error_code, result.error) = in_words(&problems);

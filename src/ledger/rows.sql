@@ -1,6 +1,9 @@
 -- Rows with what became of them, one line for each. ?1: the run. ?2, ?3: the first and the last row.
-SELECT r.row, c.cells, c.problems, r.duplicate_of, i.status,
-       i.status IS 'created' AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id), s.stage, s.at_ms, s.signed,
+SELECT json_object(
+            'row', r.row, 'status', coalesce(iif(r.duplicate_of IS NULL, i.status, 'duplicate'), 'invalid'), 'duplicate_of', r.duplicate_of,
+            'attempts', 0, 'history', json('[]'), 'stage', json(iif(s.stage IS NULL, NULL, json_object(
+                'name', s.stage, 'at', s.at_ms, 'is_signed', json(iif(s.signed, 'true', 'false')))))),
+       c.cells, c.problems, i.status IS 'created' AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id),
        (SELECT json_group_array(json_object(
             'run', coalesce(a.run_id, 0), 'sent_at', a.opened_ms, 'answered_at', a.closed_ms, 'event', coalesce(a.event, 'on_its_way'),
             'code', iif(a.is_decision, iif(a.event = 'elsewhere', NULL, p.os_user), a.code), 'message', a.message, 'token', a.token) ORDER BY a.id)

@@ -93,7 +93,7 @@ impl fmt::Display for RunId {
 }
 
 /// What every source row has exactly one of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[derive(Display, EnumString, IntoStaticStr, VariantArray, clap::ValueEnum)]
 #[strum(serialize_all = "snake_case", const_into_str)]
@@ -217,7 +217,7 @@ pub struct RunSummary {
 }
 
 /// One row with its result, as `export` gives it; as a document, with its history and without what is personal.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ResultRow {
     pub row: RowNumber,
     pub status: Status,
@@ -243,7 +243,7 @@ pub struct ResultRow {
     #[serde(skip)]
     pub problems: Vec<Problem>,
     /// Where `follow` has read of it.
-    #[serde(skip)]
+    #[serde(skip_serializing)]
     pub stage: Option<Stage>,
 }
 
@@ -255,7 +255,7 @@ impl ResultRow {
 }
 
 /// How far a customer's contract is, as a file from elsewhere tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Stage {
     /// As it is written there.
     pub name: String,

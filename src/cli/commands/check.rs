@@ -425,7 +425,7 @@ impl<'a> Check<'a> {
     }
 
     /// The first bodies exactly as they would be sent, one a line.
-    fn show_bodies(&self) -> Result<()> {
+    fn show_bodies(&self) -> Ended {
         self.output.print_with(|out| {
             if self.output.json {
                 return writeln!(out, "{{\"bodies\":[{}]}}", self.bodies.join(","));
@@ -435,7 +435,7 @@ impl<'a> Check<'a> {
         })
     }
 
-    fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Result<()> {
+    fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Ended {
         let (args, output) = (self.args, self.output);
         let notes = texts_of(&sheet.notes());
         let source = args.file.display().to_string();

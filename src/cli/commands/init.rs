@@ -23,14 +23,7 @@ use crate::model::{ContractTypeId, RowNumber, printable};
 use crate::report::texts;
 
 /// What `[source]` and `[recipient]` say of one sheet alone.
-const OF_ONE_SHEET: [&str; 6] = [
-    "sheet",
-    "header_row",
-    "delimiter",
-    "encoding",
-    "phone",
-    "email",
-];
+const OF_ONE_SHEET: &str = "sheet header_row delimiter encoding phone email";
 
 pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
     // There is one in a moment.
@@ -230,7 +223,7 @@ impl<'a> Draft<'a> {
         let [mut source, recipient] = ["source", "recipient"].map(|name| {
             let table = kept.remove(name).and_then(|table| table.try_into().ok());
             let mut table: toml::Table = table.unwrap_or_default();
-            table.retain(|key, _| !OF_ONE_SHEET.contains(&key));
+            table.retain(|key, _| OF_ONE_SHEET.split(' ').all(|own| own != key));
             table
         });
         let found = self.sheet.clone().filter(|_| !self.is_first);

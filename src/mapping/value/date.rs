@@ -19,13 +19,7 @@ use crate::model::Fault;
 const SAMPLE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 25, 36, 0);
 const ANOTHER_HOUR: civil::DateTime = civil::datetime(1990, 12, 31, 9, 25, 36, 0);
 const ANOTHER_MINUTE: civil::DateTime = civil::datetime(1990, 12, 31, 14, 52, 36, 0);
-const TIME_FORMS: [&str; 5] = [
-    "%H:%M",
-    "%H:%M:%S",
-    "%H:%M:%S%.f",
-    "%I:%M %p",
-    "%I:%M:%S %p",
-];
+const TIME_FORMS: &str = "%H:%M|%H:%M:%S|%H:%M:%S%.f|%I:%M %p|%I:%M:%S %p";
 
 /// The serial numbers taken for dates, 1915-01-01 to 2099-12-31: smaller ones are ages, days of a month, amounts.
 const SERIALS: Range<f64> = 5_480.0..73_051.0;
@@ -253,7 +247,7 @@ fn take_apart(text: &str) -> Result<(Written, civil::Time), Fault> {
         .rfind(is_gap)
         .ok_or(Fault::of("date_invalid", &[]))?;
     let time = in_english(text[gap..].trim_start_matches(is_gap).trim());
-    let mut forms = TIME_FORMS.iter();
+    let mut forms = TIME_FORMS.split('|');
     let time = forms.find_map(|form| strtime::parse(form, &*time).ok()?.to_time().ok());
     let time = time.ok_or(Fault::of("date_invalid", &[]))?;
     Ok((written(text[..gap].trim_end())?, time))

@@ -328,9 +328,8 @@ mod tests {
                 keys += 1;
                 let own = |value: &&str| format!("[{table}]\n{key} = {value}\n");
                 let own: Vec<String> = rows("reading.values").iter().map(own).collect();
-                let mut own = own
-                    .iter()
-                    .filter(|own| Config::parse(own, "own", None).is_ok());
+                let is_read = |own: &&String| Config::parse(own, "own", None).is_ok();
+                let mut own = own.iter().filter(is_read);
                 let is_account = table == "api" && ACCOUNT.contains(&key.as_str());
                 let taken = own.find(|own| is_account || over("", own) != Config::default());
                 let own = taken.unwrap_or_else(|| panic!("[{table}] {key} is not looked up"));

@@ -7,7 +7,6 @@ use jiff::civil;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mapping::names::is_digits;
 use crate::tables::rows;
 
 fn date(input: Option<&str>, output: &str) -> Kind {
@@ -280,7 +279,7 @@ proptest! {
             prop_assert!(!once.text.is_empty(), "{kind:?}");
             if let Kind::Phone { .. } = kind {
                 let digits = once.text.strip_prefix('+').unwrap_or_default();
-                prop_assert!((7..=15).contains(&digits.len()) && is_digits(digits), "{}", once.text);
+                prop_assert!((7..=15).contains(&digits.len()) && crate::mapping::names::is_digits(digits), "{}", once.text);
             }
             if !matches!(kind, Kind::Date { .. } | Kind::Number { .. }) {
                 let again = text(&once.text);

@@ -186,10 +186,7 @@ impl Settings {
     }
 
     /// The team's register, if there is one, and the file that its key is in.
-    pub fn team(
-        &self,
-        patience: Option<Duration>,
-    ) -> Result<Option<(RegisterAddress, Option<PathBuf>)>> {
+    pub fn team(&self, patience: Duration) -> Result<Option<(RegisterAddress, Option<PathBuf>)>> {
         let url = variable(REGISTER)?.or_else(|| self.config.team.register.clone());
         let Some(url) = url else {
             return Ok(None);

@@ -172,7 +172,7 @@ impl Output {
         match self.log_format {
             _ if self.quiet => {}
             LogFormat::Json => log::log!(level, "{text}"),
-            LogFormat::Text => write(text),
+            LogFormat::Text => write_line(text),
         }
     }
 
@@ -228,7 +228,7 @@ impl Output {
                 .for_each(|all| all.append(&mut line));
             text = all.to_string();
         }
-        write(&text);
+        write_line(&text);
     }
 
     /// Tells an error, and gives who has to act. With `--json`, stdout gets its document unless a result has begun there.
@@ -247,7 +247,7 @@ impl Output {
     pub fn tell(self, error: &Error) {
         if self.log_format == LogFormat::Text {
             let is_styled = self.is_styled(io::stderr().is_terminal());
-            return write(&self.in_words(error, is_styled));
+            return write_line(&self.in_words(error, is_styled));
         }
         let all = std::iter::once(error).chain(&error.others);
         let texts = all.map(|error| error.excerpt.as_deref().unwrap_or(&error.message));
@@ -351,7 +351,7 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
 }
 
 /// From now on log lines name this run, and go around its progress.
-pub fn follow(run: RunId, progress: &Arc<Progress>) {
+pub fn show_run(run: RunId, progress: &Arc<Progress>) {
     *shown_run() = Some((run, Arc::clone(progress)));
 }
 
@@ -360,7 +360,7 @@ fn shown_run() -> MutexGuard<'static, Option<(RunId, Arc<Progress>)>> {
 }
 
 /// Writes a line to stderr, come what may.
-pub fn write(text: &str) {
+pub fn write_line(text: &str) {
     let write = || {
         let _ = writeln!(io::stderr().lock(), "{}", printable_styled(text));
     };

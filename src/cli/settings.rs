@@ -334,7 +334,7 @@ impl Settings {
             parts.join(" ")
         };
         Further {
-            file: nearest(&typed.file),
+            file: from_here(&typed.file),
             reading: join(vec![&config, &read_from]),
             sending: join(vec![&config, sandbox, &sent_from]),
             checking: join(vec![&named_config, &read_from, &typed.reading]),
@@ -489,11 +489,11 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 pub fn quoted_path(path: &Path) -> String {
-    quoted(&nearest(path))
+    quoted(&from_here(path))
 }
 
 /// A path as it is named from here, and taken for no option.
-pub fn nearest(path: &Path) -> String {
+pub fn from_here(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     match path.strip_prefix(here).unwrap_or(path).to_str() {
         // Standard input.

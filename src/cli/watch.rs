@@ -39,10 +39,10 @@ impl Watch {
         let is_drawn = is_told && output.is_screen();
         let lines = (is_told && !is_drawn).then(|| match output.log_format {
             LogFormat::Json => Box::new(|line: &str| log::info!("{line}")) as Tell,
-            LogFormat::Text => Box::new(output::write),
+            LogFormat::Text => Box::new(output::write_line),
         });
         let progress = Arc::new(Progress::begin(due, per_row, is_drawn, lines));
-        output::follow(start.run, &progress);
+        output::show_run(start.run, &progress);
         let (source, ledger, tenant) = (&*start.source, &*start.ledger, &*start.tenancy_name);
         let fields = json!({ "source": source, "tenant": tenant, "ledger": ledger, "rows": start.rows, "due": due });
         output.log(Level::Info, "run begins", fields);

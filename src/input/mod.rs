@@ -116,10 +116,10 @@ fn package_of(input: &Input, head: &[u8]) -> Result<Option<Package>, Error> {
         None if head.starts_with(CONTAINER) => Some(of_container(input)?),
         None => of_bytes(head),
     };
-    foreign.map_or(Ok(None), |foreign| Err(refused(foreign, input)))
+    foreign.map_or(Ok(None), |foreign| Err(refusal(foreign, input)))
 }
 
-fn refused((way, really): Foreign, input: &Input) -> Error {
+fn refusal((way, really): Foreign, input: &Input) -> Error {
     let name = input.name();
     match way {
         Way::Save => Error::of("format_not_read", &[&name, &really, &input.typed()]),

@@ -55,7 +55,7 @@ impl Ledger {
     pub fn open_attempt(
         &self,
         invitation: Option<InvitationId>,
-        register_id: Option<RequestName>,
+        request: Option<RequestName>,
         opened: &Moment,
     ) -> Result<Result<i64>> {
         const OPEN: &str = "
@@ -67,7 +67,7 @@ impl Ledger {
             RETURNING id";
         self.opened_ms.set(opened.uptime_ms);
         let opened_ms = self.steady_ms(opened);
-        let attempt = (invitation, self.process, opened_ms, register_id);
+        let attempt = (invitation, self.process, opened_ms, request);
         if let Some(id) = self.db.value(OPEN, attempt)? {
             return Ok(Ok(id));
         }
@@ -233,9 +233,9 @@ impl Ledger {
     }
 
     /// Notes within a transaction that the register knows what became of a request.
-    pub fn note_told(&self, register_id: RequestName) -> Result<()> {
+    pub fn note_told(&self, request: RequestName) -> Result<()> {
         let note = "UPDATE attempts SET told = 1 WHERE told = 0 AND register_id = ?1";
-        self.db.run(note, [register_id])
+        self.db.run(note, [request])
     }
 
     /// The register knows what became of each customer; of the requests themselves it may know nothing any more.

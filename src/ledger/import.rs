@@ -83,7 +83,7 @@ impl Reader {
                      SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))"
         );
         let (key, hash, phone, email) = self.asked(invitation);
-        let asked = (key, hash, phone, email, self.beside(invitation));
+        let asked = (key, hash, phone, email, self.email_behind(invitation));
         let met = self.db.first(&by_key, asked)?;
         met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
     }
@@ -96,8 +96,8 @@ impl Reader {
     }
 
     /// By what the row's customer is known once the phone that tells him apart is gone.
-    pub(super) fn beside(&self, of: &Invitation) -> Option<CustomerKey> {
-        let beside = of.addresses.beside(of.key)?;
+    pub(super) fn email_behind(&self, of: &Invitation) -> Option<CustomerKey> {
+        let beside = of.addresses.email_behind(of.key)?;
         Some(masked(&self.salt, beside))
     }
 

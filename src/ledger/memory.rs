@@ -37,7 +37,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    pub(super) fn beside(ledger: &Path) -> Memory {
+    pub(super) fn of_lock_beside(ledger: &Path) -> Memory {
         let file = File::open(beside(ledger, ".lock"));
         let memory = file.map_or(Memory::default(), |file| Memory::in_file(&file));
         // Whoever is at work has seen to it that the log is the ledger's.
@@ -283,20 +283,20 @@ fn announced_size(path: &Path) -> u64 {
 pub(super) const LOG: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// Stands before the time at which a file was set aside.
-const ASIDE: &str = ".lost-";
+const MOVED_AWAY: &str = ".lost-";
 
 /// Moves files of a ledger that is of no use any more out of the way; nothing of it is deleted until it is purged.
-pub(super) fn set_aside(path: &Path, suffixes: &[&str], stamp_ms: i64) -> Result<()> {
+pub(super) fn move_away(path: &Path, suffixes: &[&str], stamp_ms: i64) -> Result<()> {
     suffixes.iter().try_for_each(|suffix| {
-        let aside = beside(path, &format!("{ASIDE}{stamp_ms}{suffix}"));
+        let aside = beside(path, &format!("{MOVED_AWAY}{stamp_ms}{suffix}"));
         if_there(path, fs::rename(beside(path, suffix), aside))
     })
 }
 
 /// Deletes what was set aside before a moment.
-pub(super) fn delete_aside(path: &Path, before_ms: i64) -> Result<()> {
+pub(super) fn delete_moved_away(path: &Path, before_ms: i64) -> Result<()> {
     let folder = fs::read_dir(place::folder_of(path)).map_err(|error| io_failure(path, &error))?;
-    let aside = beside(path, ASIDE);
+    let aside = beside(path, MOVED_AWAY);
     for file in folder.flatten().map(|entry| entry.path()) {
         let (file_text, aside) = (file.to_string_lossy(), aside.to_string_lossy());
         let stamp = file_text.strip_prefix(&*aside);

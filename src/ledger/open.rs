@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::Params;
 use rusqlite::config::DbConfig;
 
-use super::memory::{LOG, Lock, OnLoss, age, held, set_aside};
+use super::memory::{LOG, Lock, OnLoss, age, held, move_away};
 use super::place::{self, FileWatch, LOG_MAX_BYTES, NEW, beside};
 use super::reader::{
     APPLICATION_ID, MIGRATIONS, Reader, is_log_of_another, open_with_memory, refuse_unseen, schema,
@@ -80,7 +80,7 @@ impl Ledger {
         worker: &Worker,
         on_loss: Option<OnLoss>,
     ) -> Result<Ledger> {
-        let reader = match (find_or_set_aside(&lock, on_loss, worker)?, on_loss, binding) {
+        let reader = match (find_or_move_away(&lock, on_loss, worker)?, on_loss, binding) {
             (Some(reader), ..) => reader,
             (None, Some(_), Some(binding)) => {
                 // Before there is a ledger that could miss its mark.
@@ -187,7 +187,7 @@ impl Drop for Ledger {
 
 /// The ledger that is there, if there is one to go on with. It has lost nothing, or a person knows of the loss; what cannot be gone on
 /// with is out of the way.
-fn find_or_set_aside(
+fn find_or_move_away(
     lock: &Lock,
     on_loss: Option<OnLoss>,
     worker: &Worker,
@@ -198,13 +198,13 @@ fn find_or_set_aside(
     let (found, loss) = open_with_memory(path, memory, on_loss, &worker.again, found)?;
     let Some(mut reader) = found.filter(|_| on_loss != Some(OnLoss::NewLedger)) else {
         if loss.is_some() {
-            set_aside(path, &LOG, stamp_ms)?;
-            set_aside(path, &[""], stamp_ms)?;
+            move_away(path, &LOG, stamp_ms)?;
+            move_away(path, &[""], stamp_ms)?;
         }
         return Ok(None);
     };
     if is_of_another {
-        set_aside(path, &LOG, stamp_ms)?;
+        move_away(path, &LOG, stamp_ms)?;
         lock.note_age(0)?;
         reader = connect(path)?;
     }

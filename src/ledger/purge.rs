@@ -1,6 +1,6 @@
 //! Forgets personal data and tokens of rows that were finished long ago, in the file and in its log.
 
-use super::memory::delete_aside;
+use super::memory::delete_moved_away;
 use super::open::Ledger;
 use super::place::FileWatch;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ impl Ledger {
         self.cut_log()?;
         self.db.script("PRAGMA secure_delete = FAST")?;
         self.watch = FileWatch::new(self.path());
-        delete_aside(self.path(), cutoff.0)?;
+        delete_moved_away(self.path(), cutoff.0)?;
         Ok(report.unwrap_or_default())
     }
 

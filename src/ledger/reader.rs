@@ -39,7 +39,7 @@ impl Reader {
             return Ok(None);
         }
         refuse_unseen(&path)?;
-        if has_log(&path) && is_log_of_another(&path, Memory::beside(&path)) {
+        if has_log(&path) && is_log_of_another(&path, Memory::of_lock_beside(&path)) {
             return Reader::alone(&path).map(Some);
         }
         // The file is SQLite's alone to open: should this process have the ledger open for writing as well, closing any other
@@ -168,7 +168,7 @@ impl Reader {
 pub fn refuse_loss(path: &Path, on_loss: Option<OnLoss>, again: &str) -> Result<()> {
     let path = place::canonical(path)?;
     // First, as the ledger may grow meanwhile.
-    let memory = Memory::beside(&path);
+    let memory = Memory::of_lock_beside(&path);
     open_with_memory(&path, memory, on_loss, again, Reader::open).map(drop)
 }
 

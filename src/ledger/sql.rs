@@ -45,7 +45,7 @@ impl Db {
             Ok(conn)
         };
         Ok(Db {
-            conn: open().map_err(|error| told(&error, path, is_writing))?,
+            conn: open().map_err(|error| as_error(&error, path, is_writing))?,
             path: path.to_path_buf(),
             is_writing,
         })
@@ -125,11 +125,11 @@ impl Db {
     }
 
     pub(super) fn told(&self, error: &rusqlite::Error) -> Error {
-        told(error, &self.path, self.is_writing)
+        as_error(error, &self.path, self.is_writing)
     }
 }
 
-fn told(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
+fn as_error(error: &rusqlite::Error, path: &Path, is_writing: bool) -> Error {
     let shown = path.display();
     let verb = if is_writing { "written" } else { "read" };
     match error.sqlite_error_code() {

@@ -23,7 +23,7 @@ pub struct DueRow {
     /// The status that a person's word or new content has overcome, if any.
     pub overcome: Option<Status>,
     /// The last request for this customer that is known of, here or at a colleague's: what was overcome is what came of it.
-    pub known: Option<RequestName>,
+    pub last_request: Option<RequestName>,
 }
 
 /// A row of a sheet beside the invitation that it asks for, which was there before it.
@@ -131,7 +131,7 @@ impl Ledger {
              WHERE w.key IN (?1, ?2) AND w.id <> k.id AND {WAITS} AND NOT {IN_ONE_SHEET}
                AND NOT EXISTS (SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id = ?4)"
         );
-        let Some(beside) = self.beside(row) else {
+        let Some(beside) = self.email_behind(row) else {
             return Ok(());
         };
         let params = (masked(&self.salt, row.key), beside, met, sheet);
@@ -275,7 +275,7 @@ impl Reader {
              FROM invitations w CROSS JOIN invitations k ON k.key = ?3 CROSS JOIN contents c ON c.id = k.content_id
              WHERE w.key = ?1 AND {WAITS} AND (k.was_created IS 1 OR k.status IN ('created', 'uncertain')) AND NOT {IN_ONE_SHEET}"
         );
-        let Some(beside) = self.beside(row) else {
+        let Some(beside) = self.email_behind(row) else {
             return Ok(None);
         };
         let (key, hash, ..) = self.asked(row);
@@ -352,12 +352,12 @@ impl Reader {
             WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND r.row > ?2 AND r.is_due ORDER BY r.row LIMIT ?3";
         let due = self.db.all(DUE, (run, after, at_most))?.into_iter();
         let due = due.map(
-            |(row, invitation, overcome, known, key, told_by, phone, email, body)| DueRow {
+            |(row, invitation, overcome, last_request, key, told_by, phone, email, body)| DueRow {
                 row,
                 invitation,
                 customer: self.customer(key, told_by, [phone, email], body),
                 overcome,
-                known,
+                last_request,
             },
         );
         Ok(due.collect())

@@ -26,7 +26,7 @@ impl Mapping {
         // What is ASCII folds to ASCII, and the marker does not.
         let is_marker = |text: &str| !text.is_ascii() && fold(text) == *FOLDED;
         let is_mark = |&at: &usize| matches!(row.cell(at), Cell::Text(text) if is_marker(text));
-        self.set_aside.iter().copied().find(is_mark)
+        self.left_out.iter().copied().find(is_mark)
     }
 
     /// Whether the row is a template's example or has something of it: by its mark, or, where a template has lost that, by a number or
@@ -149,7 +149,7 @@ impl Mapping {
 
     /// Whether a column is set aside for notes; one that is headed `#` alone counts the rows.
     fn is_kept(&self, at: usize) -> bool {
-        self.set_aside.contains(&at) && visible(&self.names[at]) != "#"
+        self.left_out.contains(&at) && visible(&self.names[at]) != "#"
     }
 
     /// Whether a column of numbers has a number here.

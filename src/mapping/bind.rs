@@ -25,7 +25,7 @@ pub struct Mapping {
     /// The headers by position, as many as a row may have cells.
     pub(crate) names: Vec<String>,
     /// Positions of the columns that people keep for themselves (`#`, `_…`).
-    pub(crate) set_aside: Vec<usize>,
+    pub(crate) left_out: Vec<usize>,
     /// Positions of the columns that feed something.
     pub(crate) used: BTreeSet<usize>,
     /// Columns that a template's example has values in of its person, and those values.
@@ -124,7 +124,7 @@ impl Mapping {
             example_values: values_of_example(&names, [&phone, &email], &groups),
             told_by: told_by(identity.as_deref().unwrap_or_default(), &names),
             names,
-            set_aside: left_out.map(|column| column.index).collect(),
+            left_out: left_out.map(|column| column.index).collect(),
             used: binder.used,
             phone,
             email,

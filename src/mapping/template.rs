@@ -70,7 +70,7 @@ impl Template {
             }
         });
         let added = environment.add_template_owned(NAME, source.to_owned());
-        added.map_err(|error| unreadable(&error))?;
+        added.map_err(|error| reason_of(&error))?;
         Ok(Template {
             columns: columns_of(source)?,
             environment,
@@ -112,7 +112,7 @@ pub(crate) fn without_leftovers<'t>(text: &'t str, values: &[Cow<'_, str>]) -> &
     }
 }
 
-fn unreadable(error: &Error) -> String {
+fn reason_of(error: &Error) -> String {
     error.detail().unwrap_or("it cannot be read").to_owned()
 }
 
@@ -167,13 +167,13 @@ fn fraction(value: &Value) -> Option<f64> {
 pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
     let tokens = tokenize(source, false, SyntaxConfig::default());
     let tokens: Result<Vec<Token<'_>>, Error> = tokens.map(|token| Ok(token?.0)).collect();
-    let tokens = tokens.map_err(|error| unreadable(&error))?;
+    let tokens = tokens.map_err(|error| reason_of(&error))?;
     let mut columns = IndexSet::new();
     for at in 0..tokens.len() {
         let (before, rest) = tokens.split_at(at);
         if let Some(column) = column_in(rest) {
             columns.insert(column.to_owned());
-        } else if let Some(reason) = refused(before, rest) {
+        } else if let Some(reason) = reason_against(before, rest) {
             return Err(reason);
         }
     }
@@ -201,7 +201,7 @@ const NUMBERS_COMPARED: &str =
     "a column holds text, which is no number: write `|int` or `|float` behind it";
 
 /// Why a template must not have the first of the tokens to come behind those before it.
-fn refused(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
+fn reason_against(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
     use Token::{
         BlockStart, BracketClose, BracketOpen, Dot, Eq, Float, Gt, Gte, Ident, Int, Lt, Lte, Mul,
         Ne, ParenClose, ParenOpen, Pipe,

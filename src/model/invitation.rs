@@ -64,7 +64,7 @@ pub struct Addresses {
 
 impl Addresses {
     /// What a customer who is known by `key`, his phone's, was known by before that was there, and is once it is gone: the e-mail alone.
-    pub fn beside(&self, key: CustomerKey) -> Option<CustomerKey> {
+    pub fn email_behind(&self, key: CustomerKey) -> Option<CustomerKey> {
         self.email.filter(|_| self.phone == Some(key))
     }
 }

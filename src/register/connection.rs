@@ -35,8 +35,8 @@ pub struct RegisterAddress {
     pub password: Option<Secret>,
     /// More certificate authorities to trust.
     pub authorities: Vec<CertificateDer<'static>>,
-    /// How long a register that is out of reach is waited for; none: until it is back.
-    pub patience: Option<Duration>,
+    /// How long a register that is out of reach is waited for; `Duration::MAX`: until it is back.
+    pub patience: Duration,
 }
 
 /// The oldest server whose functions ours are written for.
@@ -57,7 +57,7 @@ pub(super) type Parameters<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 pub(super) struct Connection {
     config: Config,
     tls: Tls,
-    patience: Option<Duration>,
+    patience: Duration,
     client: Mutex<Option<Arc<Client>>>,
     /// Who speaks on it; none for who only looks, or makes the schema.
     member: Option<Arc<Member>>,
@@ -95,11 +95,10 @@ impl Connection {
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>> {
         let began = Instant::now();
-        let patience = self.patience.unwrap_or(Duration::MAX);
         loop {
             // On the heap, as it is part of every request's way.
             let answer = Box::pin(self.try_once(statement, parameters)).await;
-            if !is_away(&answer) || began.elapsed() + TRY_AGAIN_AFTER > patience {
+            if !is_away(&answer) || began.elapsed() + TRY_AGAIN_AFTER > self.patience {
                 return answer;
             }
             sleep(TRY_AGAIN_AFTER).await;
@@ -149,7 +148,7 @@ impl Connection {
         let connecting = timeout(CONNECT_MAX, self.config.connect(self.tls.clone()));
         let late = |_| self.away(&format!("no connection within {} s", CONNECT_MAX.as_secs()));
         let connected = connecting.await.map_err(late)?;
-        let (client, connection) = connected.map_err(|error| self.told(&error))?;
+        let (client, connection) = connected.map_err(|error| self.as_error(&error))?;
         tokio::spawn(connection);
         let row = first(self.query(&client, LOOK, &[]).await?)?;
         let unfit = match (row.get::<_, i32>(0), row.get(1), row.get(2)) {
@@ -165,7 +164,7 @@ impl Connection {
     pub(super) async fn run_script(&self, script: &str) -> Result<()> {
         let script = format!("BEGIN; {script}; COMMIT");
         let ran = self.connect().await?.batch_execute(&script).await;
-        ran.map_err(|error| self.told(&error))
+        ran.map_err(|error| self.as_error(&error))
     }
 
     /// Says who is on this connection: a new process, or one that is back.
@@ -209,10 +208,10 @@ impl Connection {
         let answer = timeout(ANSWER_MAX, client.query_typed(statement, parameters));
         let late = |_| self.away(&format!("no answer within {} s", ANSWER_MAX.as_secs()));
         let answer = answer.await.map_err(late)?;
-        answer.map_err(|error| self.told(&error))
+        answer.map_err(|error| self.as_error(&error))
     }
 
-    fn told(&self, error: &tokio_postgres::Error) -> Error {
+    fn as_error(&self, error: &tokio_postgres::Error) -> Error {
         let Some(fault) = error.as_db_error() else {
             let mut cause: &dyn std::error::Error = error;
             while let Some(inner) = cause.source() {
@@ -381,7 +380,7 @@ mod tests {
             url: "postgres://localhost/x?hostaddr=192.0.2.2".to_owned(),
             password: None,
             authorities: Vec::new(),
-            patience: None,
+            patience: Duration::ZERO,
         };
         assert_eq!(config(&place).unwrap().get_ssl_mode(), SslMode::Require);
     }

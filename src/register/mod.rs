@@ -31,7 +31,7 @@ pub enum Admission {
     /// No request may leave for so long; then ask again.
     Wait(Duration),
     /// The customer is somebody's.
-    Taken(Claim),
+    Elsewhere(Claim),
 }
 
 /// How a customer stands in the register, and by whom.
@@ -165,13 +165,13 @@ impl Register {
     }
 
     /// Claims a customer (none: a login or the like), and records that a request is about to leave. `overcome` is the status that a
-    /// person's word has overcome, as it was after the request `known`. Asked again with the same id, the answer is the same.
+    /// person's word has overcome, as it was after the `last` request. Asked again with the same id, the answer is the same.
     pub async fn open_attempt(
         &self,
-        attempt: RequestName,
+        request: RequestName,
         customer: Option<&Customer>,
         overcome: Option<Status>,
-        known: Option<RequestName>,
+        last: Option<RequestName>,
     ) -> Result<Admission> {
         let open = format!(
             "SELECT verdict, wait, {CLAIM} FROM vlens_batch.open_attempt($1, encode($2, 'hex')::uuid, $3, $4, $5, $6, $7, $8, encode($9, 'hex')::uuid, $10)"
@@ -180,14 +180,14 @@ impl Register {
         let [key, told_by, body, phone, email] =
             customer.map_or_else(Default::default, |customer| team.hashes(customer));
         let parameters: Parameters<'_> = &[
-            (&attempt.as_slice(), Type::BYTEA),
+            (&request.as_slice(), Type::BYTEA),
             (&key, Type::BYTEA),
             (&phone, Type::BYTEA),
             (&email, Type::BYTEA),
             (&told_by, Type::BYTEA),
             (&body, Type::BYTEA),
             (&overcome.map(<&str>::from), Type::TEXT),
-            (&known.as_ref().map(<[u8; 16]>::as_slice), Type::BYTEA),
+            (&last.as_ref().map(<[u8; 16]>::as_slice), Type::BYTEA),
         ];
         let row = first(self.connection.call(&open, parameters).await?)?;
         Ok(match row.get(0) {
@@ -196,8 +196,8 @@ impl Register {
                 let ms: i64 = row.get(1);
                 Admission::Wait(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
             }
-            "taken" => Admission::Taken(claim_in(&row, 2)),
-            "strangers" => Admission::Taken(Claim {
+            "taken" => Admission::Elsewhere(claim_in(&row, 2)),
+            "strangers" => Admission::Elsewhere(Claim {
                 is_strangers: true,
                 ..claim_in(&row, 2)
             }),
@@ -208,7 +208,7 @@ impl Register {
     /// Tells what became of a request: an event's word, the customer's status by it, and for how long nobody of the team may send.
     pub async fn close_attempt(
         &self,
-        attempt: RequestName,
+        request: RequestName,
         event: &str,
         status: Status,
         pause: Option<Duration>,
@@ -218,7 +218,7 @@ impl Register {
         let status = <&str>::from(status);
         let pause_ms = pause.map_or(0, |pause| i64::try_from(pause.as_millis()).unwrap_or(0));
         let parameters: Parameters<'_> = &[
-            (&attempt.as_slice(), Type::BYTEA),
+            (&request.as_slice(), Type::BYTEA),
             (&event, Type::TEXT),
             (&status, Type::TEXT),
             (&pause_ms, Type::INT8),

@@ -247,10 +247,10 @@ impl Vendor {
         let login: LoginRequest = call.parse()?;
         let tenants = [call.header("TenancyName"), Some(&*login.tenancy_name)];
         if tenants != [Some(TENANCY_NAME); 2] {
-            return Err(refused(2002, "The tenant is not known."));
+            return Err(unauthorized(2002, "The tenant is not known."));
         }
         if login.user_name_or_email_address != USERNAME || login.password != PASSWORD {
-            return Err(refused(2001, "Invalid user name or password."));
+            return Err(unauthorized(2001, "Invalid user name or password."));
         }
         Ok(self.respond(FaultyCall::Login, None, |vendor| {
             let [access, refresh] = vendor.grant(None);
@@ -268,7 +268,7 @@ impl Vendor {
         let used = call.parse::<RefreshRequest>()?.refresh_token;
         if !self.holds("refresh", &used) {
             let message = "The refresh token is unknown, used or expired.";
-            return Err(refused(2003, message));
+            return Err(unauthorized(2003, message));
         }
         Ok(self.respond(FaultyCall::Refresh, None, |vendor| {
             let [access, refresh] = vendor.grant(Some(&used));
@@ -386,7 +386,7 @@ fn describe_type(call: &Call) -> Checked {
     Ok(form(id).map_or_else(unknown, Answer::success))
 }
 
-fn refused(error_code: i64, message: &str) -> Answer {
+fn unauthorized(error_code: i64, message: &str) -> Answer {
     Answer::error(401, error_code, message, &Value::Null)
 }
 

@@ -76,11 +76,11 @@ impl<'a> Slot<'a> {
         };
         let away = |error| api.away(error);
         let customer = row.map(|row| &row.customer);
-        let (overcome, known) = row.map_or((None, None), |row| (row.overcome, row.known));
+        let (overcome, last) = row.map_or((None, None), |row| (row.overcome, row.last_request));
         loop {
-            let attempt = random().map_err(away)?;
-            self.registered = Some((attempt, clock::steady()));
-            let asking = register.open_attempt(attempt, customer, overcome, known);
+            let request = random().map_err(away)?;
+            self.registered = Some((request, clock::steady()));
+            let asking = register.open_attempt(request, customer, overcome, last);
             // Where the run stops meanwhile, it may have been granted all the same.
             let verdict = api.stop.or_stop(asking).await?;
             if verdict != Ok(Admission::Granted) {
@@ -88,7 +88,7 @@ impl<'a> Slot<'a> {
             }
             match verdict.map_err(away)? {
                 Admission::Granted => return Ok(()),
-                Admission::Taken(claim) => return Err(Unsent::Elsewhere(claim)),
+                Admission::Elsewhere(claim) => return Err(Unsent::Elsewhere(claim)),
                 Admission::Wait(wait) => api.sit_out(wait).await?,
             }
         }
@@ -113,7 +113,7 @@ impl<'a> Slot<'a> {
         }
         Ok(Intent {
             slot: self,
-            name,
+            request: name,
             recorded,
         })
     }
@@ -134,7 +134,7 @@ impl Drop for Slot<'_> {
 pub(super) struct Intent<'a> {
     slot: Slot<'a>,
     /// What the register knows it by, where the ledger keeps whether it was told.
-    pub(super) name: Option<RequestName>,
+    pub(super) request: Option<RequestName>,
     /// What the ledger knows it by; none without one.
     recorded: Option<i64>,
 }
@@ -168,8 +168,8 @@ impl Intent<'_> {
             failpoint::pass("after_outcome");
         }
         let is_told = api.tell(registered, event, status, pause).await;
-        match self.name {
-            Some(name) if is_told => api.note(move |ledger| ledger.note_told(name)).await,
+        match self.request {
+            Some(request) if is_told => api.note(move |ledger| ledger.note_told(request)).await,
             _ => Ok(()),
         }
     }
@@ -266,10 +266,10 @@ impl Api {
         status: Status,
         pause: Option<Duration>,
     ) -> bool {
-        let (Some(register), Some((attempt, _))) = (&self.register, registered) else {
+        let (Some(register), Some((request, _))) = (&self.register, registered) else {
             return false;
         };
-        let telling = register.close_attempt(attempt, event, status, pause);
+        let telling = register.close_attempt(request, event, status, pause);
         // Who stops waits for no register that is away: the next process tells it.
         let too_late = async {
             self.stop.stopped().await;

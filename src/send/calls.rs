@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::api::Api;
 use super::decide::backoff;
-use super::stop::{StopReason, Unsent, refused};
+use super::stop::{StopReason, Unsent, refusal_of};
 use crate::clock;
 use crate::error::Error;
 use crate::ledger::Closing;
@@ -132,7 +132,7 @@ impl Api {
     }
 
     /// This token was answered with a 401: it is renewed before the next request. Of all who find out, the first counts.
-    pub(super) async fn refused(&self, bearer: &AccessToken) {
+    pub(super) async fn renew_soon(&self, bearer: &AccessToken) {
         if let Some(token) = &mut *self.token.lock().await
             && token.access == bearer
         {
@@ -145,7 +145,7 @@ impl Api {
         let stopped = self.stop.why().and_then(|why| why.error);
         match (unsent, stopped) {
             (Unsent::Failed(failure), _) => match failure.why {
-                why if why.is_not_the_api() => refused(Refusal::NotTheApi, &failure),
+                why if why.is_not_the_api() => refusal_of(Refusal::NotTheApi, &failure),
                 _ if is_rejected(&failure) => Error::of("call_refused", &[&failure]),
                 // The vendor documents these calls with a user's token; whether an admin's will do is not said.
                 Why::Unauthorized | Why::Refused(_) | Why::Rejected(_) => {

@@ -222,7 +222,7 @@ impl Sending {
         let (slot, bearer) = api.admit(row).await?;
         failpoint::pass("before_intent");
         let intent = slot.open(Some(row.invitation)).await?;
-        row.known = intent.name.or(row.known);
+        row.last_request = intent.request.or(row.last_request);
         failpoint::pass("after_intent");
         let (bearer, body) = (bearer.as_ref(), row.customer.body.clone().into());
         let outcome = api.client.create(bearer, body, intent.fence()).await;
@@ -249,7 +249,7 @@ impl Sending {
         failpoint::pass("after_told");
         // With neither slot nor outcome in hand: a renewal under way is waited for, and itself waits for a slot.
         if let (Some(Why::Unauthorized), Some(bearer)) = (why, bearer) {
-            api.refused(bearer).await;
+            api.renew_soon(bearer).await;
         }
         Ok((outcome, decision))
     }

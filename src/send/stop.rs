@@ -31,7 +31,7 @@ impl StopReason {
 
     /// Every invitation would be refused; `said` is what was observed.
     pub(super) fn refused(refusal: Refusal, said: &dyn Display) -> StopReason {
-        StopReason::of(Stop::Refused, Some(refused(refusal, said)))
+        StopReason::of(Stop::Refused, Some(refusal_of(refusal, said)))
     }
 
     /// Nothing may be sent past the team's register. One that is not to be trusted is worse than one that is away: trying again is of no use.
@@ -88,7 +88,7 @@ pub fn local(at: Timestamp) -> String {
 }
 
 /// What it means that every invitation is refused; `said` is what was observed.
-pub(super) fn refused(refusal: Refusal, said: &dyn Display) -> Error {
+pub(super) fn refusal_of(refusal: Refusal, said: &dyn Display) -> Error {
     let name = match refusal {
         Refusal::Credentials => "credentials_refused",
         Refusal::Rights => "rights_missing.invitations",

@@ -19,19 +19,19 @@ const CHOICE_LABELS: [&str; 4] = ["displayText", "displayArText", "arName", "nam
 pub fn read_form(json: &str) -> Result<Form, Error> {
     let envelope = Envelope::parse(json.as_bytes()).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        unreadable(&format!(
+        no_form(&format!(
             "it is no JSON object (line {line}, column {column})"
         ))
     })?;
     if envelope.is_error() {
         let message = envelope.message();
         let what = format!("it is an error that the API answered with ({message})");
-        return Err(unreadable(&what));
+        return Err(no_form(&what));
     }
     let data = envelope.into_data();
     let questions = &data["requestsFields"];
     if !questions.is_array() {
-        return Err(unreadable("it holds no list of fields (requestsFields)"));
+        return Err(no_form("it holds no list of fields (requestsFields)"));
     }
     let mut walk = Walk::default();
     walk.questions(questions, None);
@@ -41,7 +41,7 @@ pub fn read_form(json: &str) -> Result<Form, Error> {
     })
 }
 
-fn unreadable(what: &str) -> Error {
+fn no_form(what: &str) -> Error {
     Error::of("form_unreadable", &[&what])
 }
 

@@ -299,7 +299,7 @@ fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
 
 /// Whether the team's register can be used, and whether its clock and ours agree.
 async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
-    let team = settings.team(Some(Duration::ZERO))?;
+    let team = settings.team(Duration::ZERO)?;
     let (Some((place, _)), Some(wanted)) = (team, wanted) else {
         return Ok(Finding::default());
     };

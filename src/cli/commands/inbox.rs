@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::check::{forms, input, mark, user_public_key};
 use super::ledger::{self, Opened};
 use super::results::{Results, is_of_another};
-use super::run::{open_ledger, send_file};
+use super::run::{made_ledger, send_file};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{
     ERROR, InboxSheet, MARKED, RESULTS, Readers, mark_of, may_be_replaced, read_text, sheets,
@@ -271,7 +271,7 @@ impl<'a> Sweep<'a> {
             return Ok(());
         };
         let ledger = settings.ledger(self.send.sandbox)?;
-        if self.send.sandbox || settings.team(None)?.is_some() {
+        if self.send.sandbox || settings.team(std::time::Duration::ZERO)?.is_some() {
             return Ok(());
         }
         refuse_loss(&ledger, None, &settings.again(false, None))?;
@@ -315,7 +315,7 @@ impl<'a> Sweep<'a> {
             Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
-        open_ledger(&self.send, &settings, &self.stop)
+        made_ledger(&self.send, &settings, &self.stop)
             .await?
             .finish()?;
         let note = |unless| {

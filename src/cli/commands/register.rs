@@ -28,7 +28,7 @@ pub async fn join(
     settings: &Settings,
     binding: &Binding,
     ledger: Option<&mut Ledger>,
-    patience: Option<Duration>,
+    patience: Duration,
 ) -> Result<Option<Arc<Register>>> {
     let Some((place, key_file)) = settings.team(patience)? else {
         // Never alone without a word: what this ledger claims, the others would not hear of.
@@ -140,7 +140,7 @@ pub async fn settle(
     refuse_unfit: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let binding = ledger.binding.clone();
-    let Some(register) = join(settings, &binding, Some(ledger), Some(PATIENCE)).await? else {
+    let Some(register) = join(settings, &binding, Some(ledger), PATIENCE).await? else {
         return Ok(());
     };
     ask_again(&register, ledger, run).await?;
@@ -166,7 +166,7 @@ pub async fn settle(
 }
 
 pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
-    let Some((place, key_file)) = settings.team(Some(Duration::ZERO))? else {
+    let Some((place, key_file)) = settings.team(Duration::ZERO)? else {
         return Err(Error::of("register_not_set.url", &[]));
     };
     let tenancy_name = settings.tenancy_name()?;

@@ -63,7 +63,7 @@ pub async fn send_file(
 }
 
 /// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
-pub async fn open_ledger(
+pub async fn made_ledger(
     args: &SendArgs,
     settings: &Settings,
     above: &Arc<StopSignal>,
@@ -223,7 +223,8 @@ impl<'s> Flow<'s> {
 
     /// Joins the team. A register that is away, or not to be trusted, keeps rows from being sent but not from being recorded.
     async fn begin(&self, mut ledger: Ledger, run: RunId, target: Destination) -> Result<Begun> {
-        let patience = (!self.args.wait).then_some(PATIENCE);
+        let waits = self.args.wait;
+        let patience = if waits { Duration::MAX } else { PATIENCE };
         let binding = &target.binding;
         if let Some(path) = &self.args.metrics_file {
             // Whoever is killed before he sends leaves a trace too.
@@ -461,7 +462,7 @@ impl<'s> Flow<'s> {
         if let Some(body) = self.opened()?.reader.first_body(run, planned)? {
             let body = printable_json(&body);
             // To the person who is asked, never as an event of the log.
-            output::write(&format!(
+            output::write_line(&format!(
                 "The headers of this sheet are the keys of the form's fields, as nothing says otherwise. The first request:\n{body}"
             ));
         }

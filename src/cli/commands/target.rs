@@ -93,7 +93,7 @@ pub async fn open_api(
         ledger = Some(open_ledger(&path, settings, command, wait, Some(binding))?);
     }
     let limiter = limiter(ledger.as_ref(), sending.limits)?;
-    let joining = join(settings, binding, ledger.as_mut(), Some(PATIENCE));
+    let joining = join(settings, binding, ledger.as_mut(), PATIENCE);
     let joined = stop.or_stop(joining).await;
     let register = joined.map_err(|_| Error::of("interrupted", &[]))??;
     let ledger = ledger.map(Writer::start).transpose()?;

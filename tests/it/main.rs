@@ -25,6 +25,7 @@ mod hostile;
 mod house;
 mod identity;
 mod inbox;
+mod inbox_results;
 mod init;
 mod kills;
 mod ledger;

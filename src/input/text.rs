@@ -132,8 +132,9 @@ impl RowLook {
         // A phone may begin a cell, and be followed by a word on it.
         let own = usize::from(before.is_some() && !is_whole);
         let has_key = cells.len() > 1 && cells[own..].iter().any(|cell| is_key(cell));
-        // An address in two parts looks like a name and a city; in no text do two commas stand side by side.
-        let has_none = !self.has_keys || cells.contains(&"");
+        // An address in two parts looks like a name and a city; in no text do two commas stand side by side, but one may end its line.
+        let is_prose = cells.iter().any(|cell| cell.starts_with(' '));
+        let has_none = !self.has_keys || cells.contains(&"") && !is_prose;
         has_key || (is_whole && cells.len() > 2 && has_none)
     }
 }

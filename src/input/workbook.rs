@@ -151,25 +151,23 @@ impl Book {
     /// Beside a sheet that was named, those count that have two of its names side by side: customers in them may be meant as well. What
     /// its drop-downs list is nobody's.
     fn look_for_others(&mut self, at: usize) {
-        let text = |cell: &Cell| matches!(cell, Cell::Text(_)).then(|| fold(&cell.as_shown()));
-        let own = self.heads(at);
-        let own = own.iter().flat_map(|row| &row.cells).filter_map(text);
-        let own: HashSet<String> = own.collect();
+        let own: HashSet<String> = self.heads(at).into_iter().flatten().collect();
         for other in (0..self.sheets.len()).filter(|other| *other != at) {
             let heads = self.heads(other);
-            let is_own = |text: &String| own.contains(text);
-            let count = |row: &Row| row.cells.iter().filter_map(text).filter(is_own).count();
-            let mut cells = heads.iter().flat_map(|row| &row.cells);
-            self.sheets[other].has_data = heads.iter().any(|row| count(row) > 1)
-                && cells.any(|cell| is_personal(&cell.as_shown()));
+            let is_own = |it: &&String| it.contains(char::is_alphabetic) && own.contains(*it);
+            let is_alike = |head: &Vec<String>| head.iter().filter(is_own).count() > 1;
+            let has_somebody = heads.iter().flatten().any(|it| is_personal(it));
+            self.sheets[other].has_data = has_somebody && heads.iter().any(is_alike);
         }
     }
 
-    /// A sheet's first rows, as far as they can be read.
-    fn heads(&mut self, at: usize) -> Vec<Row> {
+    /// What a sheet's first rows hold, for comparing, as far as they can be read.
+    fn heads(&mut self, at: usize) -> Vec<Vec<String>> {
         let mut sheet = self.sheet(at).ok();
         let rows = std::iter::from_fn(|| sheet.as_mut()?.next_row().ok()?);
-        rows.take(HEADS).collect()
+        let text = |cell: &Cell| fold(&cell.as_shown());
+        let texts = |row: Row| row.cells.iter().map(text).collect();
+        rows.take(HEADS).map(texts).collect()
     }
 
     fn choose(&mut self, wanted: Option<&str>) -> Result<usize, Error> {

@@ -105,7 +105,7 @@ impl<'a> Visit<'a> {
         });
         let is_nobody = phone.is_none() && email.is_none();
         if is_nobody && self.problems.len() == problems_before {
-            self.missing(first, &Fault::of("nobody_to_invite", &[]));
+            self.problem_of(first, &Fault::of("nobody_to_invite", &[]), "");
         }
         (!is_nobody).then_some(Recipient { phone, email })
     }
@@ -120,7 +120,7 @@ impl<'a> Visit<'a> {
         let types = types.as_deref().map(Cow::Borrowed);
         let (Some(field), Some(text)) = (told, text) else {
             if let (None, Some(field)) = (&types, told) {
-                self.missing(field, &Fault::of("missing", &[]));
+                self.problem_of(field, &Fault::of("missing", &[]), "");
             }
             return types;
         };
@@ -152,7 +152,7 @@ impl<'a> Visit<'a> {
         let values: Vec<_> = found.into_iter().collect::<Result<_, _>>().ok()?;
         // Rows without any identity would all be the same invitation, and only the first would be sent.
         if values.iter().all(Option::is_none) {
-            self.missing(fields.first()?, &Fault::of("missing", &[]));
+            self.problem_of(fields.first()?, &Fault::of("missing", &[]), "");
             return None;
         }
         let values = values.iter();
@@ -202,7 +202,7 @@ impl<'a> Visit<'a> {
             } else if let Ok(None) = found[at] {
                 found[at] = Ok(field.default.as_deref().map(Cow::Borrowed));
                 if field.required && field.default.is_none() {
-                    self.missing(field, &Fault::of("missing", &[]));
+                    self.problem_of(field, &Fault::of("missing", &[]), "");
                 }
             }
         }
@@ -229,7 +229,7 @@ impl<'a> Visit<'a> {
     fn render(&mut self, template: &Template, field: &'a Field) -> ReadValue<'a> {
         // Every problem is noted before the first fault counts.
         let found = field.columns.iter().map(|&column| {
-            let read = Kind::Text.read(self.row.cell(column));
+            let read = field.text(column, self.row.cell(column));
             self.note(column, field, read)
         });
         let found: Vec<ReadValue<'a>> = found.collect();
@@ -331,10 +331,6 @@ impl<'a> Visit<'a> {
                 self.problem_of(field, &fault, written);
             }
         }
-    }
-
-    fn missing(&mut self, field: &Field, fault: &Fault) {
-        self.problem(self.column(field), &field.key, fault, String::new());
     }
 
     /// Notes a problem with what a person sees of the field's value: the cell, or the text made of several.

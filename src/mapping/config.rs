@@ -247,7 +247,7 @@ impl TryFrom<String> for Text {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let is_empty = text.trim().is_empty();
+        let is_empty = visible(&text).is_empty();
         (!is_empty).then_some(Text(text)).ok_or("is empty\n")
     }
 }
@@ -403,7 +403,7 @@ impl FieldConfig {
             self.template.as_ref().map(|_| "\"template\""),
             self.value.as_ref().map(|_| "\"value\""),
         ];
-        if visible(key).is_empty() {
+        if key.is_empty() || visible(key) != key {
             reading.refuse(span.clone(), Error::of("config_invalid.no_key", &[]));
         }
         let told = match sources.into_iter().flatten().collect::<Vec<_>>()[..] {

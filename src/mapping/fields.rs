@@ -61,28 +61,46 @@ impl Field {
 
     /// Whether it is read by a convention which only its columns can settle.
     pub fn is_open(&self) -> bool {
-        let is_open = matches!(self.kind, Kind::Date { .. } | Kind::Number { .. });
-        self.template.is_none() && !self.columns.is_empty() && is_open
+        let is_number = matches!(self.kind, Kind::Number { .. });
+        let is_date = matches!(self.kind, Kind::Date { .. });
+        let is_open = self.template.as_ref().map_or(is_date, |it| it.calculates);
+        (is_open || is_number) && !self.columns.is_empty()
     }
 
     /// Takes a row into account before the first is mapped.
     pub fn see(&mut self, row: &Row) {
         if self.is_open() {
+            let kind = self.template.as_ref().map_or(&self.kind, |it| &it.number);
             for &column in &self.columns {
                 let evidence = self.by_column.entry(column).or_default();
-                evidence.see(&self.kind, row.cell(column));
+                evidence.see(kind, row.cell(column));
             }
         }
     }
 
-    /// What a cell says in one of the columns, by what that has proved.
+    /// What a cell says in one of the columns, by what that has proved; to a template, as a number.
     pub fn read<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        let kind = self.template.as_ref().map_or(&self.kind, |it| &it.number);
         let evidence = self.by_column.get(&column).copied().unwrap_or_default();
-        evidence.vouches_for(&self.kind, cell)?;
+        evidence.vouches_for(kind, cell)?;
         match evidence.verdict() {
-            Err(conflict) if self.kind.depends_on_convention(cell) => Err(conflict),
-            verdict => self.kind.read_by(verdict.unwrap_or_default(), cell),
+            Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
+            verdict => kind.read_by(verdict.unwrap_or_default(), cell),
         }
+    }
+
+    /// A cell's text for its template, which reads each number by itself: refused where the column proves another.
+    pub fn text<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        let text = Kind::Text.read(cell)?;
+        if let (Some(template), Some(text), true) = (&self.template, &text, self.is_open())
+            && let Ok(Some(number)) = template.number.read(&Cell::Text(text.text.to_string()))
+        {
+            let proved = self.read(column, cell)?;
+            if proved.is_none_or(|proved| proved.text != number.text) {
+                return Err(Fault::of("number_unlike", &[]));
+            }
+        }
+        Ok(text)
     }
 }
 
@@ -238,15 +256,15 @@ impl<'a> Binder<'a> {
     /// A text that goes out as the config has it: if the form offers choices, as the choice's own text.
     fn own_text(&mut self, written: &Spanned<Text>, entry: &Entry<'_>) -> String {
         let (key, form) = (entry.key.get_ref(), entry.form);
-        let text = written.get_ref().as_str();
+        let text = visible(written.get_ref());
         let choices = form.choices(key);
-        match choices.as_ref().map(|choices| choices.read(text)) {
-            None => text.to_owned(),
+        match choices.as_ref().map(|choices| choices.read(&text)) {
+            None => text,
             Some(Ok(choice)) => choice.text.into_owned(),
             Some(Err(fault)) => {
                 let told = Error::of("config_invalid.choice", &[&text, key, &fault]);
                 self.refuse_at(written.span(), told);
-                text.to_owned()
+                text
             }
         }
     }

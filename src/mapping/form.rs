@@ -124,14 +124,7 @@ impl<'a> TypeForm<'a> {
         let missing = self.form?.fields.iter().filter(|field| !is_fed(&field.key));
         // Where the form speaks Arabic alone, its keys say nothing to who fills it in.
         let shown = missing.map(|field| match names_of(field) {
-            [key, label, label_ar]
-                if !label.is_ascii() || label.is_empty() && !label_ar.is_empty() =>
-            {
-                format!(
-                    "{key} ({})",
-                    if label.is_empty() { label_ar } else { label }
-                )
-            }
+            [key, "", label] | [key, label, _] if !label.is_ascii() => format!("{key} ({label})"),
             [key, ..] => key.to_owned(),
         });
         let missing: Vec<String> = shown.collect();

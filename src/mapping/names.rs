@@ -65,8 +65,7 @@ fn write_numbers_plainly(value: &mut Value) {
 
 /// A choice, a month or a yes as people write it: as [`fold_value`], without inner spaces; one dash is as good as another.
 pub fn fold_choice(text: &str) -> String {
-    let letters = folded(text).filter(|c| !c.is_whitespace());
-    letters.map(|c| if is_dash(c) { '-' } else { c }).collect()
+    folded(text).filter(|c| !c.is_whitespace()).collect()
 }
 
 fn folded(text: &str) -> impl Iterator<Item = char> {

@@ -99,7 +99,10 @@ impl Portal {
             customer: Field::new(&customer.name, vec![customer.index], kind),
             stage: stage.clone(),
             at,
-            signed: signed(config),
+            signed: config.follow.signed.as_ref().map_or_else(
+                || WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
+                |words| words.names().map(fold).collect(),
+            ),
         })
     }
 
@@ -153,13 +156,6 @@ impl Portal {
             found[usize::from(!is_first)].extend(value.as_str().map(fold_value));
         }
         found
-    }
-}
-
-fn signed(config: &Config) -> HashSet<String> {
-    match &config.follow.signed {
-        Some(words) => words.names().map(fold).collect(),
-        None => WORDS.follow.signed.iter().map(|word| fold(word)).collect(),
     }
 }
 

@@ -39,6 +39,9 @@ pub(crate) struct Template {
     environment: Environment<'static>,
     /// The columns as it spells them, in the order of the values that it is rendered over.
     pub columns: Vec<String>,
+    /// What texts are read as that it calculates with, each by itself, if it does.
+    pub number: Kind,
+    pub calculates: bool,
 }
 
 const NAME: &str = "template";
@@ -71,8 +74,11 @@ impl Template {
         });
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| reason_of(&error))?;
+        let mut tokens = tokenize(source, false, SyntaxConfig::default()).flatten();
         Ok(Template {
             columns: columns_of(source)?,
+            calculates: tokens.any(|(it, _)| matches!(it, Token::Ident("int" | "float"))),
+            number: Kind::Number { decimal },
             environment,
         })
     }

@@ -42,7 +42,7 @@ pub struct ColumnGuess {
     pub(super) place: usize,
     /// What else it may feed, the best first.
     pub candidates: Vec<Target>,
-    /// It would be taken, were it not for another that fits alike.
+    /// It would be taken, were it not for another that fits alike, or may be who is invited.
     pub(super) is_doubted: bool,
     pub(super) words: HeaderWords,
     pub profile: Profile,
@@ -251,19 +251,17 @@ impl Goal {
     /// What a header gains that says it by a name which counts without any config.
     fn nearness(&self, header: &str) -> f64 {
         let role = Role::of(header).filter(|role| self.role() == Some(*role));
-        let mut names = self.field.iter().flat_map(names_of);
         match role {
             Some(role) => 0.02 + 0.03 * f64::from(role.nearness(header)),
-            None if names.any(|name| fold(name) == fold(header)) => 0.02,
+            None if self.is_called(header) => 0.02,
             None => 0.0,
         }
     }
 
-    /// Whether this is the form's own name of a field of free text that no concept of ours is about.
+    /// Whether this is the form's own name of it.
     fn is_called(&self, header: &str) -> bool {
         let mut names = self.field.iter().flat_map(names_of);
-        let is_free = self.concept.is_none() && self.field_type == FieldType::Text;
-        is_free && names.any(|name| fold(name) == fold(header))
+        names.any(|name| fold(name) == fold(header))
     }
 
     fn vote(&self, profile: &Profile) -> Vote {
@@ -335,11 +333,7 @@ impl Goal {
     /// How well one of the columns fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
     pub fn fit(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> Option<(f64, bool)> {
         let (header, profile) = (&column.words, &column.profile);
-        let amount = header.amount.as_ref();
-        let amount =
-            amount.filter(|it| self.field_type == FieldType::Number && it.say(&self.names));
-        let amount = amount.map_or(0.0, |amount| amount.match_of(&self.names));
-        let score = header.score(&self.names, &self.weak).max(amount);
+        let score = header.score(&self.names, &self.weak);
         let vote = self.vote(profile);
         let speaks = matches!(
             self.field_type,
@@ -347,9 +341,10 @@ impl Goal {
         );
         let is_told = vote == Vote::Telling;
         let is_sole = is_told && (!speaks || self.is_alone(column, columns));
+        let is_free = self.concept.is_none() && self.field_type == FieldType::Text;
         let (rank, is_sure) = match score {
             // What nothing is known of, no values deny: the form's own name of it is enough.
-            BY_NAME.. if self.is_called(column.header()) => (score, true),
+            BY_NAME.. if is_free && self.is_called(column.header()) => (score, true),
             BY_NAME.. if vote == Vote::Against && self.is_spoiled(column, columns) => (score, true),
             // A name that its values deny is offered, no more.
             BY_NAME.. if vote == Vote::Against => (0.2, false),
@@ -385,9 +380,10 @@ impl Goal {
         let rank = rank + mobile + self.nearness(column.header());
         let is_scaled = self.field_type == FieldType::Number && header.has_scale && score < 1.0;
         // One company for all may be the one whose sheet it is.
-        let is_offices = self.is_about("employer") && profile.is_one_for_all();
-        let is_offices = is_offices && header.whole.has_one_of(&WORDS.companies);
-        let is_sure = is_sure && !is_scaled && !is_offices && self.is_certain();
-        Some((rank, is_sure))
+        let is_offices = profile.is_one_for_all() && header.whole.has_one_of(&WORDS.companies);
+        Some((
+            rank,
+            is_sure && !is_scaled && !is_offices && self.is_certain(),
+        ))
     }
 }

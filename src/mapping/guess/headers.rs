@@ -124,7 +124,9 @@ impl NameWords {
     /// Without numbers and words such as `other`, and the number where it is but one; none where there are none of them, or somebody
     /// else is spoken of.
     fn of_the_first(&self) -> Option<(NameWords, Option<usize>)> {
-        let is_own = |word: &&str| !WORDS.alternatives.contains(*word) && !is_number(word);
+        let further = [&WORDS.alternatives, &WORDS.stages];
+        let is_further = |word: &str| further.iter().any(|known| known.contains(word));
+        let is_own = |word: &&str| !is_further(word) && !is_number(word);
         let (own, further): (Vec<&str>, Vec<&str>) = self.each().partition(is_own);
         let number = match further[..] {
             [] => return None,
@@ -225,8 +227,6 @@ pub(super) struct HeaderWords {
     pub parts: Vec<NameWords>,
     /// What `Mobile 2` or `Other mobile` is one more of, and the number.
     pub first: Option<(NameWords, Option<usize>)>,
-    /// Without what says that an amount was asked for or granted, and is not both.
-    pub amount: Option<NameWords>,
     /// It says that it goes before another of that name: the new mobile.
     pub is_preferred: bool,
     /// How well it names something that customer sheets have beside and no form field is meant by.
@@ -242,11 +242,7 @@ impl HeaderWords {
         let whole = NameWords::of(header);
         let parts = all(parts(header).flat_map(by_script));
         let other = whole.match_of(&OTHER_WORDS);
-        let mut bare = words(header);
-        let count = bare.len();
-        bare.retain(|word| !WORDS.stages.contains(without_article(word)));
         HeaderWords {
-            amount: (bare.len() < count).then(|| NameWords::of(&bare.join(" "))),
             says_something_else: other >= BY_NAME
                 || whole.say(&KNOWN_WORDS)
                 || whole.speak_of_another_person(),

@@ -233,12 +233,7 @@ fn says_nothing(cell: &Cell) -> bool {
 }
 
 fn reads(kind: &Kind, cell: &Cell) -> bool {
-    reads_by(None, kind, cell)
-}
-
-fn reads_by(proved: Option<Convention>, kind: &Kind, cell: &Cell) -> bool {
-    kind.read_by(proved, cell)
-        .is_ok_and(|value| value.is_some())
+    matches!(kind.read(cell), Ok(Some(_)))
 }
 
 fn phone(country: Country) -> Kind {
@@ -270,11 +265,11 @@ fn proven_order(values: &[Cell]) -> Option<DateOrder> {
 
 fn is_date(cell: &Cell) -> bool {
     let mut orders = [DateOrder::DayMonth, DateOrder::MonthDay].into_iter();
+    let date = date(None);
+    let is_by = |order| date.read_by(Some(Convention::Dates(order)), cell);
     match cell {
         Cell::Date(_) => true,
-        Cell::Text(_) => {
-            orders.any(|order| reads_by(Some(Convention::Dates(order)), &date(None), cell))
-        }
+        Cell::Text(_) => orders.any(|order| matches!(is_by(order), Ok(Some(_)))),
         // A number cell can be read as a date's serial number, which proves nothing.
         _ => false,
     }

@@ -168,7 +168,11 @@ impl Proposal {
                 };
                 let differ = || self.differ(pair, other) && !pairs.iter().any(is_elsewhere);
                 let is_alike = pair.rank - other.rank < ALIKE || differ();
-                is_other && (is_empty || other.is_sure && is_alike)
+                // Beside the amount that was asked for, what was granted: in most rows they may be the same.
+                let ColumnGuess { words, profile, .. } = &self.columns[other.column];
+                let is_granted = profile.number >= 0.5 && words.whole.has_one_of(&WORDS.stages);
+                let is_open = is_granted && other.column != pair.column && pair.rank < BY_KEY;
+                is_other && (is_empty || is_open || other.is_sure && is_alike)
             };
             let is_doubted = pairs.iter().any(is_doubt);
             let column = &mut self.columns[pair.column];
@@ -183,23 +187,22 @@ impl Proposal {
                 || column.candidates.contains(&pair.target)
                 || column.candidates.len() == MOST_CANDIDATES;
             if column.target.is_none() && !is_offered {
+                column.is_doubted |= matches!(pair.target, Target::Role(_));
                 column.candidates.push(pair.target);
             }
         }
     }
 
-    /// Whether two columns that are named as one thing hold two, such as a customer's and a guarantor's under headers of groups, or what
-    /// was asked for and what was granted, which may be the same in most rows.
+    /// Whether two columns that are named as one thing hold two, such as a customer's and a guarantor's under headers of groups.
     fn differ(&self, one: &Pair, other: &Pair) -> bool {
-        let both = [one, other].map(|pair| &self.columns[pair.column]);
-        let [this, that] = both.map(|column| &column.profile);
-        let is_granted = this.number >= 0.5 && both.iter().any(|it| it.words.amount.is_some());
+        let [this, that] = [one, other].map(|pair| &self.columns[pair.column].profile);
         let is_field = one.rank < BY_KEY && matches!(one.target, Target::Field(_));
         let are_filled = this.count.min(that.count) > 0;
         is_field
             && one.target == other.target
             && are_filled
-            && (is_granted || !this.holds(that) && !that.holds(this))
+            && !this.holds(that)
+            && !that.holds(this)
     }
 
     fn taken(&self) -> Vec<Target> {
@@ -270,18 +273,10 @@ impl Proposal {
     /// be who is invited, the sheet comes first.
     pub fn refuse_headers_twice(&self) -> Result<(), Error> {
         let columns: Vec<Column> = self.columns.iter().map(|it| it.column.clone()).collect();
-        let is_role = |target: &Target| matches!(target, Target::Role(_));
-        let is_meant = |it: &&ColumnGuess| {
-            it.target.is_some() || it.is_doubted || it.candidates.iter().any(is_role)
-        };
-        let mut alike = self.columns.iter().filter(is_meant).map(|guess| {
-            let alike = columns.iter().filter(|it| it.name == guess.column.name);
-            alike.collect::<Vec<_>>()
-        });
-        let twice = alike.find(|alike| alike.len() > 1);
-        twice.map_or(Ok(()), |alike| {
-            Err(Header::new(&columns).standing_twice(&alike))
-        })
+        let header = Header::new(&columns);
+        let meant = self.columns.iter();
+        let mut meant = meant.filter(|it| it.target.is_some() || it.is_doubted);
+        meant.try_for_each(|it| header.find(it.header()).map(drop))
     }
 
     pub(super) fn goal(&self, target: &Target) -> Option<&Goal> {

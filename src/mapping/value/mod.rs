@@ -66,8 +66,7 @@ const NO_CHANCE: usize = 5;
 pub(crate) struct Evidence {
     proved: Option<Convention>,
     /// How many prove that, and how many the other, what the mapping says counted with each.
-    agreeing: usize,
-    contradicting: usize,
+    proofs: [usize; 2],
     /// Values in which commas seem to part thousands (`41,000`), and fractions that are no slips of such (`5000,50`).
     thousands: usize,
     fractions: usize,
@@ -89,9 +88,8 @@ impl Evidence {
     pub fn see(&mut self, kind: &Kind, cell: &Cell) {
         let proof = kind.proof(cell);
         for proof in proof.into_iter().chain(kind.told()) {
-            let is_same = *self.proved.get_or_insert(proof) == proof;
-            self.agreeing += usize::from(is_same);
-            self.contradicting += usize::from(!is_same);
+            let is_other = *self.proved.get_or_insert(proof) != proof;
+            self.proofs[usize::from(is_other)] += 1;
         }
         match (kind, cell) {
             (Kind::Date { .. }, Cell::Date(at)) if at.day() <= 12 => self.swappable += 1,
@@ -145,20 +143,18 @@ impl Evidence {
         }
     }
 
-    /// Whether a date has day and month the other way round than the mapping says, or than most of those that prove an order.
-    fn is_turned(self, kind: &Kind, cell: &Cell) -> bool {
-        let Some(proof @ Convention::Dates(_)) = kind.proof(cell) else {
-            return false;
-        };
-        match kind.told() {
-            Some(told) => proof != told,
-            None if self.proved == Some(proof) => self.agreeing < self.contradicting,
-            None => self.contradicting < self.agreeing,
+    /// Whether a date has day and month the other way round than most of those that prove an order.
+    fn is_turned(mut self, kind: &Kind, cell: &Cell) -> bool {
+        let proof = kind.proof(cell);
+        if proof != self.proved {
+            self.proofs.reverse();
         }
+        let [same, other] = self.proofs;
+        matches!(proof, Some(Convention::Dates(_))) && same < other
     }
 
     pub fn verdict(self) -> Result<Option<Convention>, Fault> {
-        let contradicts = self.contradicting > 0;
+        let contradicts = self.proofs[1] > 0;
         match self.proved {
             Some(Convention::Dates(_)) if contradicts => Err(Fault::of("dates_mixed", &[])),
             Some(Convention::Numbers(mark))

@@ -15,7 +15,7 @@ use toml::Spanned;
 use super::args::{Global, ReadArgs, RunArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
-use super::system::{data_folder, own_config, path_variable, variable};
+use super::system::{own_config, path_variable, variable};
 use super::values::Rate;
 use crate::error::{Error, Result, commands_need};
 use crate::input::Options;
@@ -83,46 +83,6 @@ impl Settings {
         };
         commands_need(settings.further(false, &Typed::default()).reading);
         Ok(settings)
-    }
-
-    /// Where the ledger is: as `--ledger` says; for a rehearsal beside FILE; as `VLENS_LEDGER` says; else the tenant's own file in this
-    /// user's data folder, so that the memory of who was invited does not depend on where a sheet happens to lie.
-    pub fn ledger(&self, is_sandbox: bool) -> Result<PathBuf> {
-        match (&self.ledger, path_variable("VLENS_LEDGER")) {
-            (Some(path), _) => Ok(path.clone()),
-            (None, _) if is_sandbox => Ok(tidy(self.file_folder.join(SANDBOX_LEDGER_NAME))),
-            // Whoever set it may have stood elsewhere: each folder would have a ledger of its own.
-            (None, Some(path)) if path.is_relative() => Err(Error::of(
-                "ledger_place_unknown.relative",
-                &[&path.display()],
-            )),
-            (None, Some(path)) => Ok(path),
-            (None, None) => self.tenants_ledger(),
-        }
-    }
-
-    /// The tenant's own, with the host in its name where that is not the vendor's; without a tenant, the one ledger that is there.
-    fn tenants_ledger(&self) -> Result<PathBuf> {
-        let url = self.base_url(true)?;
-        let (_, host) = url.as_str().split_once("://").unwrap_or_default();
-        let host = host.split('/').next();
-        let host = host.filter(|_| url.as_str() != DEFAULT_BASE_URL);
-        let tenant = self.tenancy_name()?;
-        let folder = data_folder().ok_or_else(|| Error::of("ledger_place_unknown", &[]))?;
-        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let mut ledgers: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-        ledgers.retain(|path| path.extension().is_some_and(|extension| extension == "db"));
-        ledgers.sort();
-        match (tenant, ledgers.as_slice()) {
-            (None, [one]) => Ok(one.clone()),
-            (None, [first, ..]) => {
-                let shown = ledgers.iter().map(|path| path.to_string_lossy());
-                let shown = shown.collect::<Vec<_>>().join(", ");
-                let first = quoted_path(first);
-                Err(Error::of("ledger_unclear", &[&shown, &first]))
-            }
-            (tenant, _) => Ok(folder.join(ledger_name(&tenant.unwrap_or_default(), host))),
-        }
     }
 
     /// Refuses to put a result in the place of what people need as it is: the `source` that it is made of, a config, the ledger.
@@ -441,24 +401,6 @@ fn read_config(path: &Path, own: Option<&Config>) -> Result<Config> {
     let text = read_text(path);
     let text = text.map_err(|error| Error::of("config_unreadable", &[&shown, &error]))?;
     Config::parse(&text, &shown, own)
-}
-
-/// What a tenant's ledger is called: as far as every system takes it in a file's name. Should two tenants come to one name, the
-/// ledger's binding tells them apart.
-fn ledger_name(tenant: &str, host: Option<&str>) -> String {
-    const LONGEST: usize = 60;
-    let is_fit = |c: char| c.is_alphanumeric() || "._".contains(c);
-    let fit = |name: &str| {
-        let name = name.trim().to_lowercase();
-        let name: String = name.chars().take(LONGEST).collect();
-        let name = name.replace(|c| !is_fit(c), "-");
-        name.trim_matches('.').to_owned()
-    };
-    match (fit(tenant).as_str(), host.map(fit)) {
-        ("", None) => "default.db".to_owned(),
-        (name, None) => format!("{name}.db"),
-        (name, Some(host)) => format!("{name}@{host}.db"),
-    }
 }
 
 /// How a run's FILE was named and read; the ledger keeps it for the commands that come after.

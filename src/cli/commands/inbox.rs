@@ -315,20 +315,17 @@ impl<'a> Sweep<'a> {
             Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
-        made_ledger(&self.send, &settings, &self.stop)
-            .await?
-            .finish()?;
+        let made = made_ledger(&self.send, &settings, &self.stop).await?;
+        made.finish()?;
         let note = |unless| {
             let mut ledger = ledger::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &sheet, unless)?;
             ledger.finish()
         };
+        let resends = settings.resends_uncertain(&Typed::default());
         if let Some(reader) = Reader::open(&path)?
             && reader.has_used(&sheet)?
-            && !reader.goes_again(
-                &found.file.path,
-                settings.resends_uncertain(&Typed::default()),
-            )?
+            && !reader.goes_again(&found.file.path, resends)?
         {
             clear(found.beside(ERROR, "txt"));
             return note(None).map(|()| None);

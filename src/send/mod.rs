@@ -105,9 +105,11 @@ pub async fn send(
             None if begun.is_empty() => break,
             None => begun.join_next().await,
         };
-        // A panic, which is told as such.
-        if let Some(Err(_)) = ended {
-            stop.stop(StopReason::broken(Error::of("internal_error", &[])));
+        match ended {
+            Some(Ok(Ok(false))) => due.allowance += 1,
+            // A panic, which is told as such.
+            Some(Err(_)) => stop.stop(StopReason::broken(Error::of("internal_error", &[]))),
+            _ => {}
         }
     }
     let state = sending.state();
@@ -186,24 +188,25 @@ impl Sending {
             .map_err(|_| Unsent::Stopped)
     }
 
-    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's.
+    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. False if it was left
+    /// to another computer.
     async fn deliver(
         self: Arc<Self>,
         mut row: DueRow,
         mut place: OwnedSemaphorePermit,
-    ) -> Result<(), Unsent> {
+    ) -> Result<bool, Unsent> {
         let (mut history, mut looks) = (History::default(), 0);
         loop {
-            let wait = match self.attempt(&mut row, &mut history).await {
-                Ok((outcome, decision)) => self.follow(row.row, outcome, decision),
+            let (is_sent, wait) = match self.attempt(&mut row, &mut history).await {
+                Ok((outcome, decision)) => (true, self.follow(row.row, outcome, decision)),
                 Err(Unsent::Elsewhere(claim)) => {
                     looks += 1;
-                    self.found_elsewhere(&row, &claim, looks).await?
+                    (false, self.found_elsewhere(&row, &claim, looks).await?)
                 }
                 Err(unsent) => return Err(unsent),
             };
             let Some(wait) = wait else {
-                return Ok(());
+                return Ok(is_sent);
             };
             drop(place);
             self.api.sit_out(wait).await?;

@@ -194,14 +194,12 @@ impl Reader {
             SELECT EXISTS (SELECT 1 FROM tallies t WHERE t.sheet_id = u.sheet_id AND t.n > 0 AND (t.status = 'failed' OR (
                 ?2 AND t.status = 'uncertain' AND NOT EXISTS (SELECT 1 FROM runs WHERE sheet_id = u.sheet_id AND id < u.id))))
             FROM runs u WHERE u.source = ?1 ORDER BY u.id DESC LIMIT 1";
-        let goes_again = self.db.value(GOES_AGAIN, (path, resends))?;
-        Ok(goes_again.unwrap_or(false))
+        Ok(self.db.value(GOES_AGAIN, (path, resends))?.unwrap_or(false))
     }
 
     /// Whether a sheet could be used, wherever it lay then; `sheet` as of [`Ledger::note_swept`].
     pub fn has_used(&self, sheet: &[u8; 32]) -> Result<bool> {
-        const USED: &str =
-            "SELECT true FROM inbox_files WHERE sheet = ?1 AND unless IS NULL LIMIT 1";
+        const USED: &str = "SELECT true FROM inbox_files WHERE sheet = ?1 AND unless IS NULL";
         Ok(self.db.value(USED, [sheet])?.unwrap_or(false))
     }
 }

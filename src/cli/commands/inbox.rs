@@ -178,33 +178,34 @@ impl<'a> Sweep<'a> {
         sheets(&self.folder).map_err(|error| unusable(&self.args.dir, "cannot be read", &error))
     }
 
-    /// The ledger of this folder, unless it is not there or another process writes it.
-    fn ledger_at_rest(&self) -> Result<(&Settings, Option<Reader>)> {
+    /// The ledger of this folder, unless another process writes it.
+    fn ledger_at_rest(&self) -> Result<Opened<'_>> {
         let settings = self.settings.as_ref().map_err(Error::clone)?;
-        let path = settings.ledger(self.send.sandbox)?;
-        let reader = Reader::open(&path)?.filter(|_| !Lock::is_held(&path));
-        Ok((settings, reader))
+        let opened = Opened::at(settings, settings.ledger(self.send.sandbox)?)?;
+        if Lock::is_held(&opened.path) {
+            return Err(Error::of("ledger_busy", &[&opened.path.display(), &""]));
+        }
+        Ok(opened)
     }
 
     /// Writes results in the folder afresh that tell of a run with which somebody has gone on since.
     fn renew(&self) -> Result<()> {
-        let (settings, Some(reader)) = self.ledger_at_rest()? else {
-            return Ok(());
-        };
+        let at_rest = self.ledger_at_rest()?;
+        let (path, reader) = (&at_rest.path, &at_rest.reader);
         for (run, source) in reader.gone_on_with()? {
             let (source, mark) = (Path::new(&source), reader.mark(run)?);
             let folder = source.parent().filter(|folder| *folder == self.folder);
-            let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
-            let books = entries.into_iter().flatten().flatten();
-            let mut books: Vec<PathBuf> = books.map(|entry| entry.path()).collect();
+            let entries = folder.map(std::fs::read_dir).into_iter();
+            let entries = entries.flatten().flatten().flatten();
+            let mut books: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
             books.retain(|book| mark_of(book) == mark && may_be_replaced(book));
             if books.is_empty() {
                 continue;
             }
             // Its lock keeps what is written now from being outdated at once.
-            let ledger = ledger::open_ledger(reader.path(), settings, "inbox", None, None)?;
+            let ledger = ledger::open_ledger(path, at_rest.settings, "inbox", None, None)?;
             let settings = Settings::find(self.global, Some(source))?;
-            let opened = Opened::at(&settings, reader.path().to_owned())?;
+            let opened = Opened::at(&settings, path.clone())?;
             for book in books {
                 let (places, lang) = (vec![book], self.args.lang);
                 Results { places, lang }.write(&opened, run)?;
@@ -216,8 +217,10 @@ impl<'a> Sweep<'a> {
 
     /// Sheets of this folder with rows to be sent though no sweep will: gone, or what lies there now is dealt with.
     fn left_behind(&self) -> Result<Vec<Error>> {
-        let (settings, reader) = self.ledger_at_rest()?;
-        let mut unfinished = reader.map_or(Ok(Vec::new()), |reader| reader.unfinished())?;
+        let Opened {
+            settings, reader, ..
+        } = self.ledger_at_rest()?;
+        let mut unfinished = reader.unfinished()?;
         let sheets = self.sheets()?;
         unfinished.retain(|(_, source, ..)| {
             let source = Path::new(source);
@@ -336,12 +339,11 @@ impl<'a> Sweep<'a> {
         });
         let mut run = RunArgs::default();
         (run.file, run.send) = (found.path.clone(), self.send.clone());
-        let mut stops = false;
         let (is_over, mut swept) =
             match Box::pin(send_file(&run, &settings, &results, &self.stop)).await {
                 Ok((run, fault)) => {
                     let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
-                    stops = fault.as_ref().is_some_and(stops_early);
+                    let stops = fault.as_ref().is_some_and(stops_early);
                     let opened = Opened::at(&settings, path.clone())?;
                     let results = results.into_inner();
                     let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
@@ -361,7 +363,7 @@ impl<'a> Sweep<'a> {
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             note(swept.error.is_some().then_some(&decided_by))?;
         }
-        swept.stops = stops;
+        swept.stops = !is_over;
         Ok(Some(swept))
     }
 

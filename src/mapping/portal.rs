@@ -86,14 +86,13 @@ impl Portal {
         let kind_of = |column: &Column| kind_of(column, &sample, config);
         let mut others = columns.iter().filter(|column| column.index != stage.index);
         let (customer, kind) = match (customer, columns.first()) {
-            (Some(column), _) => (column, kind_of(column)),
+            (Some(column), _) => (column, kind_of(column).unwrap_or(Kind::Text)),
             // Without a row there is nobody to be named.
-            (None, Some(first)) if sample.is_empty() => (first, None),
+            (None, Some(first)) if sample.is_empty() => (first, Kind::Text),
             _ => others
-                .find_map(|column| Some((column, Some(kind_of(column)?))))
+                .find_map(|column| Some((column, kind_of(column)?)))
                 .ok_or_else(|| no_column(NAMES, "--match"))?,
         };
-        let kind = kind.unwrap_or(Kind::Text);
         Ok(Portal {
             keys: keys(config, &customer.name),
             customer: Field::new(&customer.name, vec![customer.index], kind),

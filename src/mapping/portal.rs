@@ -68,10 +68,8 @@ impl Portal {
         let stage = find(&named.stage, &WORDS.follow.stage)?
             .ok_or_else(|| no_column("tells how far a contract is", "--stage"))?;
         let at = find(&named.at, &WORDS.follow.at)?;
-        let date = Kind::Date {
-            input: None,
-            output: "%Y-%m-%dT%H:%M:%SZ".to_owned(),
-        };
+        let (input, output) = (None, "%Y-%m-%dT%H:%M:%SZ".to_owned());
+        let date = Kind::Date { input, output };
         let mut at = at.map(|it| Field::new(&it.name, vec![it.index], date));
         let customer = find(&named.match_column, &[])?;
         let mut sample = Vec::new();

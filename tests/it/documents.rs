@@ -243,10 +243,8 @@ fn results_have_a_form_that_their_name_does_not_deny() {
     assert_eq!(world.cells("RESULTS.XLSX", 0).len(), 6);
     let export = world.line("export --format xlsx");
     let (code, screen) = export.on_a_terminal("");
-    assert!(
-        code == 2 && screen.contains("--output results.xlsx"),
-        "{screen}"
-    );
+    let is_refused = code == 2 && screen.contains("--output results.xlsx");
+    assert!(is_refused, "{screen}");
 }
 
 #[test]

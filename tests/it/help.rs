@@ -49,15 +49,11 @@ fn help_man_and_completions_know_the_same_commands_and_flags() {
         assert!(help.contains("Examples:"), "no example in {args:?}");
         assert!(!help.contains("--help\n\n\n"), "{help}");
         let section = format!("VLENS-BATCH {}", path.join(" ").to_uppercase());
-        assert!(
-            path.is_empty() || man.contains(&section),
-            "{section} is not in the man page"
-        );
+        let is_there = path.is_empty() || man.contains(&section);
+        assert!(is_there, "{section} is not in the man page");
         for flag in flags {
-            assert!(
-                help.contains(&flag),
-                "{flag} is not in the help of {path:?}"
-            );
+            let is_told = help.contains(&flag);
+            assert!(is_told, "{flag} is not in the help of {path:?}");
             assert!(man.contains(&flag), "{flag} is not in the man page");
             for script in &completions {
                 let word = &flag[2..];
@@ -139,10 +135,8 @@ fn bash_completes_options_and_values_within_every_command() {
     let told: Vec<&str> = told.lines().collect();
     assert_eq!(told.len(), asked.len(), "{bash:?}");
     for ((typed, offered), told) in asked.iter().zip(told) {
-        assert!(
-            told.split(' ').any(|word| word == offered),
-            "{typed:?}: {told}"
-        );
+        let is_offered = told.split(' ').any(|word| word == offered);
+        assert!(is_offered, "{typed:?}: {told}");
     }
     assert!(asked.len() > 150, "{}", asked.len());
 }

@@ -61,10 +61,8 @@ fn what_does_not_listen_is_tried_three_times_and_changes_nothing() {
         told.hides("/ping/uuid");
         // The run's own line is the last.
         let last = told.stderr.lines().last().unwrap();
-        assert!(
-            last.contains("run ended") && last.contains("reason="),
-            "{told}"
-        );
+        let is_end = last.contains("run ended") && last.contains("reason=");
+        assert!(is_end, "{told}");
         let start = ["GET /ping/uuid/start"; 3];
         let end = ["POST /ping/uuid"; 3];
         assert_eq!(lines(&pinged), [start, end].concat());

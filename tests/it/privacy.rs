@@ -104,10 +104,8 @@ fn what_vlens_repeats_of_a_row_or_of_a_secret_is_masked() {
     world.file("customers.csv", sheet([&Customer::new(1).name(NAME)]));
     let run = world.send("customers.csv -vv").envs(rude.variables());
     let run = run.ends(3).to_string();
-    assert!(
-        run.contains("row 2 is rejected: N***, N***: 010 1****5678"),
-        "{run}"
-    );
+    let is_masked = run.contains("row 2 is rejected: N***, N***: 010 1****5678");
+    assert!(is_masked, "{run}");
     for word in [NAME, "ASHMAWY", "1234 5678", "admin-token"] {
         assert!(!run.contains(word), "{word} in {run}");
     }

@@ -43,10 +43,8 @@ fn every_problem_code_is_in_the_readme_and_explained_in_the_reference_as_every_s
         writeln!(table, "| `{code}` | {meaning} |").unwrap();
     }
     let reference = reference();
-    assert!(
-        reference.contains(&table),
-        "the table of problems should be:\n{table}"
-    );
+    let is_there = reference.contains(&table);
+    assert!(is_there, "the table of problems should be:\n{table}");
     for status in Status::VARIANTS {
         assert!(reference.contains(&format!("| `{status}` |")), "{status}");
     }
@@ -138,22 +136,16 @@ fn every_line_of_what_happens_when_is_tried() {
     let lines: Vec<&str> = lines.filter(|line| !line.starts_with("---")).collect();
     let tried = rows::<(&str, Vec<&str>)>("readme.tried");
     for line in &lines {
-        assert!(
-            tried.iter().any(|(begins, _)| line.starts_with(*begins)),
-            "no test tries: {line}"
-        );
+        let is_tried = tried.iter().any(|(begins, _)| line.starts_with(*begins));
+        assert!(is_tried, "no test tries: {line}");
     }
     let tests = texts("tests/it");
     for (begins, names) in &tried {
-        assert!(
-            lines.iter().any(|line| line.starts_with(*begins)),
-            "no such line: {begins}"
-        );
+        let is_there = lines.iter().any(|line| line.starts_with(*begins));
+        assert!(is_there, "no such line: {begins}");
         for name in names {
-            assert!(
-                tests.contains(&format!("fn {name}()")),
-                "no such test: {name}"
-            );
+            let is_there = tests.contains(&format!("fn {name}()"));
+            assert!(is_there, "no such test: {name}");
         }
     }
 }

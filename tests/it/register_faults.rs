@@ -203,10 +203,8 @@ fn rebuilt_from_its_ledgers(team: &Team) {
     let after = team.claims();
     // A request of which nobody tells, as its process was killed before it could, was nobody's but the register's own: uncertain.
     let mut lost = before.iter().filter(|claim| !after.contains(claim));
-    assert!(
-        lost.all(|claim| claim.ends_with("uncertain")),
-        "{before:?} {after:?}"
-    );
+    let is_uncertain = lost.all(|claim| claim.ends_with("uncertain"));
+    assert!(is_uncertain, "{before:?} {after:?}");
     let is_known = |claim| before.contains(claim);
     assert!(after.iter().all(is_known), "more than there was");
 }

@@ -138,10 +138,8 @@ fn wrong_usage_says_in_its_first_line_what_is_wrong() {
             let words = words.filter(|word| !word.is_empty());
             let ended = world.vlens(words).ends(2);
             let first = ended.stderr.lines().next().unwrap();
-            assert!(
-                first.starts_with("error: ") && first.contains(told),
-                "{ended}"
-            );
+            let is_first = first.starts_with("error: ") && first.contains(told);
+            assert!(is_first, "{ended}");
         }
     }
 }
@@ -168,10 +166,8 @@ fn a_result_that_nobody_gets_is_how_the_run_ended() {
     // Metrics that cannot be written are no end of the run.
     let ended = world.sent("customers.csv --metrics-file none/vlens.prom", 0);
     let last = ended.stderr.lines().last().unwrap();
-    assert!(
-        last.contains("run ended") && last.contains("exit_code=0"),
-        "{ended}"
-    );
+    let is_end = last.contains("run ended") && last.contains("exit_code=0");
+    assert!(is_end, "{ended}");
 }
 
 #[test]
@@ -244,10 +240,8 @@ fn metrics_of_what_could_not_begin_name_the_sheets_tenant() {
         let line = world.line(&format!("{command} --metrics-file vlens.prom"));
         line.without_env("VLENS_TENANCY_NAME").ends(5);
         let metrics = world.read("vlens.prom");
-        assert!(
-            metrics.contains("exit_code{tenant=\"acme\"} 5\n"),
-            "{metrics}"
-        );
+        let is_told = metrics.contains("exit_code{tenant=\"acme\"} 5\n");
+        assert!(is_told, "{metrics}");
         std::fs::remove_file(world.path("vlens.prom")).expect("metrics");
     }
 }

@@ -148,8 +148,7 @@ impl Book {
         Ok(())
     }
 
-    /// Beside a sheet that was named, those count that have two of its names side by side: customers in them may be meant as well. What
-    /// its drop-downs list is nobody's.
+    /// Beside a sheet that was named, those count that have two of its names side by side, and anybody in them.
     fn look_for_others(&mut self, at: usize) {
         let own: HashSet<String> = self.heads(at).into_iter().flatten().collect();
         for other in (0..self.sheets.len()).filter(|other| *other != at) {

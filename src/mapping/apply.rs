@@ -238,13 +238,22 @@ impl<'a> Visit<'a> {
             return Ok(None);
         }
         let values: Vec<Cow<'_, str>> = values.into_iter().map(Option::unwrap_or_default).collect();
-        let (made, is_number) = match template.render(&values) {
-            Ok(made) => made,
-            Err(reason) => {
-                let fault = Fault::of("template_failed", &[&field.key, &reason]);
-                return Err(self.problem_of(field, &fault, ""));
-            }
-        };
+        let (made, is_number) = template.render(&values).map_err(|error| {
+            // What is no number is told as what is wrong with its cell.
+            let mut texts = field.columns.iter().zip(&values);
+            let asked = texts.find(|(_, text)| error.detail() == Some(text));
+            let read = asked.map(|(&at, _)| (at, field.read(at, self.row.cell(at))));
+            let (column, fault) = match read {
+                Some((column, Err(fault))) => (Some(column), fault),
+                Some((column, Ok(None))) => (Some(column), Fault::of("missing", &[])),
+                _ => {
+                    let fault = Fault::of("template_failed", &[&field.key, &error.kind()]);
+                    (self.column(field), fault)
+                }
+            };
+            let shown = column.map_or_else(String::new, |at| self.row.cell(at).shown());
+            self.problem(column, &field.key, &fault, shown)
+        })?;
         let mut text = made.trim();
         if let Some(empty) = values.iter().position(|value| value.is_empty()) {
             text = without_leftovers(text, &values);

@@ -247,8 +247,8 @@ impl TryFrom<String> for Text {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let is_empty = visible(&text).is_empty();
-        (!is_empty).then_some(Text(text)).ok_or("is empty\n")
+        let is_there = !visible(&text).is_empty();
+        is_there.then_some(Text(text)).ok_or("is empty\n")
     }
 }
 

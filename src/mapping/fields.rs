@@ -92,12 +92,16 @@ impl Field {
     /// A cell's text for its template, which reads each number by itself: refused where the column proves another.
     pub fn text<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
         let text = Kind::Text.read(cell)?;
-        if let (Some(template), Some(text), true) = (&self.template, &text, self.is_open())
-            && let Ok(Some(number)) = template.number.read(&Cell::Text(text.text.to_string()))
-        {
-            let proved = self.read(column, cell)?;
-            if proved.is_none_or(|proved| proved.text != number.text) {
-                return Err(Fault::of("number_unlike", &[]));
+        if let (Some(template), Some(written), true) = (&self.template, &text, self.is_open()) {
+            let written = Cell::Text(written.text.to_string());
+            let number = template.number.read(&written).ok().flatten();
+            let number = number.as_ref().map(|number| &*number.text);
+            match self.read(column, cell) {
+                Ok(Some(proved)) if number != Some(&*proved.text) => {
+                    return Err(Fault::of("number_unlike", &[]));
+                }
+                Err(fault) if number.is_some() => return Err(fault),
+                _ => {}
             }
         }
         Ok(text)

@@ -146,10 +146,8 @@ impl<'a> Header<'a> {
 
     pub fn standing_twice(&self, columns: &[&Column]) -> Error {
         let name = self.shown(columns.first().map_or("", |column| &column.name));
-        Error::of(
-            "config_invalid.header_twice",
-            &[&name, &self.placed(columns)],
-        )
+        let placed = self.placed(columns);
+        Error::of("config_invalid.header_twice", &[&name, &placed])
     }
 
     /// `B "Phone" and D "phone"`.

@@ -36,7 +36,7 @@ const TYPES_SHOWN: usize = 10;
 pub struct Sheet {
     pub source: Source,
     pub mapping: Mapping,
-    input: Input,
+    pub input: Input,
     options: Options,
     /// Rows that are no customers, which were left out.
     asides: BTreeMap<Aside, Vec<RowNumber>>,

@@ -155,7 +155,10 @@ pub fn dry_run(
         _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
         _ => return Ok(None),
     };
-    Err(Error::of("rows_need_a_person", &[&source, &why]))
+    Err(Error::of(
+        "rows_need_a_person",
+        &[&sheet.input.name(), &why],
+    ))
 }
 
 /// The ledger as it is now, if there is one, which knows by what the rows of this sheet are told apart.
@@ -249,10 +252,7 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ende
         return Ok(None);
     }
     let why = counted(invalid, "row is", "rows are") + " not valid";
-    Err(Error::of(
-        "rows_need_a_person",
-        &[&args.file.display(), &why],
-    ))
+    Err(Error::of("rows_need_a_person", &[&input.name(), &why]))
 }
 
 struct Check<'a> {

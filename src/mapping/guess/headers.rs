@@ -125,8 +125,7 @@ impl NameWords {
     /// else is spoken of.
     fn of_the_first(&self) -> Option<(NameWords, Option<usize>)> {
         let further = [&WORDS.alternatives, &WORDS.stages];
-        let is_further = |word: &str| further.iter().any(|known| known.contains(word));
-        let is_own = |word: &&str| !is_further(word) && !is_number(word);
+        let is_own = |word: &&str| !is_number(word) && !further.iter().any(|it| it.contains(*word));
         let (own, further): (Vec<&str>, Vec<&str>) = self.each().partition(is_own);
         let number = match further[..] {
             [] => return None,

@@ -117,8 +117,7 @@ impl Evidence {
     }
 
     /// Refuses a date that is not what was typed: a program opened texts as dates that puts the month where they have the day. And one
-    /// that begins with the year where its column has the day behind that or the other way round than most of it, which leaves others
-    /// open; and an amount whose currency is not the column's.
+    /// with the year first, or the other way round, where its column is not so; and an amount whose currency is not the column's.
     pub fn vouches_for(self, kind: &Kind, cell: &Cell) -> Result<(), Fault> {
         // Of dates that nothing swapped, most have a day that is no month. A few are those of customers who were added below, and
         // what is plain by now may have been swapped.
@@ -128,8 +127,14 @@ impl Evidence {
         let are_mixed = number::are_mixed(self.moneys);
         let names_money = |text| number::signs(text::trim(text)).1 > 1;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
+        let proof = kind
+            .proof(cell)
+            .filter(|it| matches!(it, Convention::Dates(_)));
+        let proofs = |are_other: bool| self.proofs[usize::from(are_other)];
+        let is_turned =
+            proof.is_some() && proofs(proof != self.proved) < proofs(proof == self.proved);
         match cell {
-            _ if self.is_turned(kind, cell) => Err(Fault::of("date_turned", &[])),
+            _ if is_turned => Err(Fault::of("date_turned", &[])),
             Cell::Date(at) if is_swapped && at.day() <= 12 && at.day() != at.month() => {
                 Err(Fault::of("dates_swapped", &[]))
             }
@@ -141,16 +146,6 @@ impl Evidence {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Whether a date has day and month the other way round than most of those that prove an order.
-    fn is_turned(mut self, kind: &Kind, cell: &Cell) -> bool {
-        let proof = kind.proof(cell);
-        if proof != self.proved {
-            self.proofs.reverse();
-        }
-        let [same, other] = self.proofs;
-        matches!(proof, Some(Convention::Dates(_))) && same < other
     }
 
     pub fn verdict(self) -> Result<Option<Convention>, Fault> {

@@ -106,10 +106,9 @@ pub async fn send(
             None => begun.join_next().await,
         };
         match ended {
-            Some(Ok(Ok(false))) => due.allowance += 1,
             // A panic, which is told as such.
             Some(Err(_)) => stop.stop(StopReason::broken(Error::of("internal_error", &[]))),
-            _ => {}
+            ended => due.allowance += u64::from(matches!(ended, Some(Ok(Ok(false))))),
         }
     }
     let state = sending.state();

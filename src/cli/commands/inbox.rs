@@ -62,14 +62,13 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
         )?;
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
-    faults.extend(
-        sweep
-            .renew()
-            .err()
-            .filter(|error| error.kind == Kind::Unexpected),
-    );
     // What cannot be found out now is told by whoever comes next.
-    faults.extend(sweep.left_behind().unwrap_or_default());
+    let settings = sweep.settings.as_ref().ok();
+    let ledger = settings.and_then(|it| Opened::at(it, it.ledger(args.sandbox).ok()?).ok());
+    if let Some(ledger) = ledger.filter(|ledger| !Lock::is_held(&ledger.path)) {
+        faults.extend(sweep.renew(&ledger).unwrap_or_default());
+        faults.extend(sweep.left_behind(&ledger).unwrap_or_default());
+    }
     faults.extend(sweep.left_open().unwrap_or_default());
     if sweep.stop.is_stopping() {
         faults.push(Error::of("interrupted.inbox", &[]));
@@ -178,49 +177,33 @@ impl<'a> Sweep<'a> {
         sheets(&self.folder).map_err(|error| unusable(&self.args.dir, "cannot be read", &error))
     }
 
-    /// The ledger of this folder, unless another process writes it.
-    fn ledger_at_rest(&self) -> Result<Opened<'_>> {
-        let settings = self.settings.as_ref().map_err(Error::clone)?;
-        let opened = Opened::at(settings, settings.ledger(self.send.sandbox)?)?;
-        if Lock::is_held(&opened.path) {
-            return Err(Error::of("ledger_busy", &[&opened.path.display(), &""]));
-        }
-        Ok(opened)
-    }
-
     /// Writes results in the folder afresh that tell of a run with which somebody has gone on since.
-    fn renew(&self) -> Result<()> {
-        let at_rest = self.ledger_at_rest()?;
-        let (path, reader) = (&at_rest.path, &at_rest.reader);
+    fn renew(&self, at_rest: &Opened<'_>) -> Result<Option<Error>> {
+        let reader = &at_rest.reader;
         for (run, source) in reader.gone_on_with()? {
             let (source, mark) = (Path::new(&source), reader.mark(run)?);
             let folder = source.parent().filter(|folder| *folder == self.folder);
             let entries = folder.map(std::fs::read_dir).into_iter();
             let entries = entries.flatten().flatten().flatten();
-            let mut books: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-            books.retain(|book| mark_of(book) == mark && may_be_replaced(book));
-            if books.is_empty() {
+            let mut places: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+            places.retain(|book| mark_of(book) == mark && may_be_replaced(book));
+            if places.is_empty() {
                 continue;
             }
             // Its lock keeps what is written now from being outdated at once.
-            let ledger = ledger::open_ledger(path, at_rest.settings, "inbox", None, None)?;
-            let settings = Settings::find(self.global, Some(source))?;
-            let opened = Opened::at(&settings, path.clone())?;
-            for book in books {
-                let (places, lang) = (vec![book], self.args.lang);
-                Results { places, lang }.write(&opened, run)?;
+            let ledger = ledger::open_ledger(&at_rest.path, at_rest.settings, "inbox", None, None)?;
+            let (own, lang) = (Settings::find(self.global, Some(source))?, self.args.lang);
+            match (Results { places, lang }).write(&Opened::at(&own, at_rest.path.clone())?, run) {
+                Ok(_) => ledger.finish_told(run)?,
+                Err(error) => return Ok(Some(error)),
             }
-            ledger.finish_told(run)?;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Sheets of this folder with rows to be sent though no sweep will: gone, or what lies there now is dealt with.
-    fn left_behind(&self) -> Result<Vec<Error>> {
-        let Opened {
-            settings, reader, ..
-        } = self.ledger_at_rest()?;
-        let mut unfinished = reader.unfinished()?;
+    fn left_behind(&self, at_rest: &Opened<'_>) -> Result<Vec<Error>> {
+        let mut unfinished = at_rest.reader.unfinished()?;
         let sheets = self.sheets()?;
         unfinished.retain(|(_, source, ..)| {
             let source = Path::new(source);
@@ -228,16 +211,15 @@ impl<'a> Sweep<'a> {
             let is_dealt_with = there.map(|found| self.has_swept(found).unwrap_or(false));
             source.parent() == Some(&self.folder) && is_dealt_with.unwrap_or(!source.exists())
         });
-        let further = settings.further(self.send.sandbox, &Typed::default());
         let told = unfinished.into_iter().map(|(run, source, status, n)| {
             let (rows, source) = (counted(n, "row", "rows"), printable(&source));
-            let further = further.sending(&match status {
+            let further = at_rest.further(run)?.sending(&match status {
                 Status::Pending => format!("resume {run}"),
                 _ => format!("retry {run} --{status}"),
             });
-            Error::of("inbox_sheet_gone", &[&source, &rows, &further])
+            Ok(Error::of("inbox_sheet_gone", &[&source, &rows, &further]))
         });
-        Ok(told.collect())
+        told.collect()
     }
 
     /// Sheets that wait for a program which has most likely crashed.

@@ -114,8 +114,7 @@ pub async fn send(
     let state = sending.state();
     // Rows that another computer was still sending when all else was done.
     if let [.., Claim { by, at, .. }] = &state.left_elsewhere[..] {
-        let rows = state.left_elsewhere.len() as u64;
-        let rows = counted(rows, "row is", "rows are");
+        let rows = counted(state.left_elsewhere.len() as u64, "row is", "rows are");
         let left = Error::of("claimed_elsewhere", &[&rows, by, at]);
         stop.stop(StopReason::register(left));
     }

@@ -75,6 +75,7 @@ CREATE TABLE bodies (
     is_sent boolean NOT NULL,
     phone   bytea,
     email   bytea,
+    process integer NOT NULL,            -- that told it first
     PRIMARY KEY (tenant, body, key)
 );
 CREATE INDEX bodies_by_phone ON bodies (tenant, phone);
@@ -185,7 +186,7 @@ $$;
 -- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he; but
 -- for one whose phone is another. Who was not sent yet under this key is whoever was by another address.
 -- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. A ledger has told apart by
--- itself whom it gives, and by what their columns say whom it knows.
+-- itself, as far as it has told of them, whom it gives, who waits, and by what their columns say whom it knows.
 CREATE FUNCTION find_claim(
     the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea,
     caller integer, gives boolean) RETURNS bytea
@@ -202,7 +203,8 @@ BEGIN
     IF NOT is_strangers AND waits IS NOT TRUE THEN RETURN own_key; END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
     WHERE b.tenant = the_tenant AND NOT EXISTS (
-            SELECT FROM processes p JOIN processes me ON me.id = caller AND me.ledger = p.ledger LEFT JOIN attempts a ON a.id = c.attempt
+            SELECT FROM processes p JOIN processes t ON t.id = b.process AND t.ledger = p.ledger
+            JOIN processes me ON me.id = caller AND me.ledger = p.ledger LEFT JOIN attempts a ON a.id = c.attempt
             WHERE p.id = c.process AND (gives OR (waits OR (the_key IN (the_phone, the_email)) IS NOT TRUE)
                 AND (p.id = caller OR coalesce(a.opened <= me.known_to, a.id IS NULL))))
         AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
@@ -297,7 +299,7 @@ BEGIN
             OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);
         IF the_key IS NULL OR may_be_sent IS NOT TRUE THEN
             verdict := CASE WHEN the_key IS NULL THEN 'strangers' ELSE 'taken' END;
-            INSERT INTO bodies SELECT t.id, the_body, the_key, false, the_phone, the_email WHERE the_key IS NOT NULL ON CONFLICT DO NOTHING;
+            INSERT INTO bodies SELECT t.id, the_body, the_key, false, the_phone, the_email, caller WHERE the_key IS NOT NULL ON CONFLICT DO NOTHING;
             SELECT * INTO status, host, os_user, at, attempt FROM told(c, over);
             RETURN;
         END IF;
@@ -308,7 +310,7 @@ BEGIN
     INSERT INTO attempts (id, tenant, key, process, opened, status, attempt)
     VALUES (attempt_id, t.id, the_key, caller, n, c.status, c.attempt);
     IF the_key IS NOT NULL THEN
-        INSERT INTO bodies VALUES (t.id, the_body, the_key, true, the_phone, the_email)
+        INSERT INTO bodies VALUES (t.id, the_body, the_key, true, the_phone, the_email, caller)
         ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true;
         INSERT INTO claims (tenant, key, told_by, status, attempt, process, at)
         VALUES (t.id, the_key, the_told_by, 'sending', attempt_id, caller, wall())
@@ -395,7 +397,7 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         IF k.status <> 'pending' THEN changed := changed + n; END IF;
         UPDATE claims SET was_created = true WHERE tenant = k.tenant AND key = k.key AND k.was_created AND NOT was_created;
-        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, k.was_sent, k.phone, k.email)
+        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, k.was_sent, k.phone, k.email, caller)
         ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true WHERE excluded.is_sent;
     END LOOP;
     RETURN changed;

@@ -420,10 +420,8 @@ impl FieldConfig {
         if let Some(text) = &self.template
             && let Err(reason) = Template::new(text.get_ref(), None)
         {
-            reading.refuse(
-                text.span(),
-                Error::of("config_invalid.template", &[&reason]),
-            );
+            let told = Error::of("config_invalid.template", &[&reason]);
+            reading.refuse(text.span(), told);
         }
         let columns = self.column.iter().map(Spanned::get_ref);
         let mut names = columns.flat_map(Columns::names).chain([key]);
@@ -434,10 +432,8 @@ impl FieldConfig {
         let output = output.map(|form| (form, check_date_format(form.get_ref())));
         for (name, checked) in [("input", input), ("output", output)] {
             if let Some((form, Err(reason))) = checked {
-                reading.refuse(
-                    form.span(),
-                    Error::of("config_invalid.date_form", &[&name, &reason]),
-                );
+                let told = Error::of("config_invalid.date_form", &[&name, &reason]);
+                reading.refuse(form.span(), told);
             }
         }
         self.check_options(reading);

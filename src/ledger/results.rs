@@ -76,11 +76,12 @@ impl Reader {
         Ok(known.as_deref() == Some(mark))
     }
 
-    /// Runs, each with its source, that another command than `inbox` was at last.
+    /// Runs, each with its source, over sheets that another command than `inbox` was at last.
     pub fn gone_on_with(&self) -> Result<Vec<(RunId, String)>> {
         const GONE_ON_WITH: &str = "
-            SELECT u.id, u.source FROM (SELECT run_id, command, max(id) FROM processes GROUP BY run_id) p CROSS JOIN runs u ON u.id = p.run_id
-            WHERE p.command <> 'inbox'";
+            SELECT u.id, u.source FROM (
+                SELECT r.sheet_id, p.command, max(p.id) FROM processes p CROSS JOIN runs r ON r.id = p.run_id GROUP BY 1) last
+            CROSS JOIN runs u ON u.sheet_id = last.sheet_id WHERE last.command <> 'inbox'";
         self.db.all(GONE_ON_WITH, ())
     }
 

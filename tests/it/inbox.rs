@@ -214,25 +214,21 @@ fn corrections_saved_in_a_marked_sheet_or_under_another_name_are_picked_up() {
 fn who_failed_goes_again_with_the_next_sweep_and_results_tell_what_a_person_did_since() {
     let world = World::with_server();
     world.config("[limits]\nmax_attempts = 1\n[retry]\non_uncertain = \"resend\"\n");
-    // To come back in a second, once; and never a word of what became of it.
-    let [failing, unclear] =
-        ["+201555000513", "+201555000500"].map(|it| Customer::new(1).phone(it));
-    world.file("inbox/a.csv", sheet(&[Customer::new(0), failing]));
-    world.file("inbox/b.csv", sheet(&[Customer::new(2), unclear]));
+    // To come back in a second, once; never a word of what became of it; to come back, always.
+    world.phones("inbox/a.csv", ["", "+201555000513"]);
+    world.phones("inbox/b.csv", ["+201555000500"]);
+    world.phones("inbox/c.csv", ["+201555000514"]);
     let first = world.line("inbox inbox --settled 0s").ends(3);
     first.shows("which the next sweep tries again, 1");
-    first.shows("b.csv: invitations created 1");
-    // What stays uncertain is a person's then, as each time may invite anew.
-    deals_with(&sweep(&world).expect(3), &[("a.csv", 0), ("b.csv", 3)]);
-    assert_eq!(statuses(&world, "a.results.xlsx"), ["created"; 2]);
-    world.ran("settle --row 3 --as created", 0);
-    deals_with(&sweep(&world).expect(0), &[]);
-    assert_eq!(statuses(&world, "b.results.xlsx"), ["created"; 2]);
-    let failing = Customer::new(3).phone("+201555000514");
-    world.file("inbox/c.csv", sheet(&[failing]));
-    deals_with(&sweep(&world).expect(3), &[("c.csv", 3)]);
     std::fs::remove_file(world.path("inbox/c.csv")).expect("a sheet");
-    sweep(&world).expect(4).complains_of("retry 5 --failed`");
+    let second = sweep(&world).expect(4);
+    second.complains_of("retry 3 --failed`");
+    deals_with(&second, &[("a.csv", 0), ("b.csv", 3)]);
+    assert_eq!(statuses(&world, "a.results.xlsx"), ["created"; 2]);
+    // What stays uncertain is a person's then, as each time may invite anew.
+    world.ran("settle --row 2 --as created", 0);
+    deals_with(&sweep(&world).expect(4), &[]);
+    assert_eq!(statuses(&world, "b.results.xlsx"), ["created"]);
 }
 
 #[test]

@@ -385,11 +385,10 @@ impl<'a> Sweep<'a> {
         let place = results.write(opened, run.run)?;
         let usual = &found.beside(RESULTS, "xlsx")[0];
         if place != *usual {
-            let [usual, place] = [usual, &place].map(|path| path.to_string_lossy());
-            let (usual, place) = (printable(&usual), printable(&place));
-            self.global.output.say(&format!(
+            let (usual, place) = (usual.display(), place.display());
+            self.global.output.say(&printable(&format!(
                 "{usual} is open in another program, another ledger's, or somebody's own; the results are in {place}."
-            ));
+            )));
         }
         let mut books = found.beside(MARKED, "xlsx");
         books.retain(|place| may_be_replaced(place));

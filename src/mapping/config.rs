@@ -403,7 +403,7 @@ impl FieldConfig {
             self.template.as_ref().map(|_| "\"template\""),
             self.value.as_ref().map(|_| "\"value\""),
         ];
-        if key.is_empty() || visible(key) != key {
+        if visible(key).is_empty() {
             reading.refuse(span.clone(), Error::of("config_invalid.no_key", &[]));
         }
         let told = match sources.into_iter().flatten().collect::<Vec<_>>()[..] {

@@ -7,7 +7,7 @@ use indexmap::IndexSet;
 use jiff::civil;
 
 use super::header::parts;
-use super::names::{did_you_mean, fold, words};
+use super::names::{did_you_mean, fold, visible, words};
 use super::value::Choices;
 use super::words::{Concept, WORDS};
 use crate::error::Error;
@@ -91,7 +91,10 @@ impl<'a> TypeForm<'a> {
 
     /// What is wrong with a key that the form lacks, when there is a form; where `whose` place it is.
     pub fn unknown(&self, key: &str, whose: &str) -> Option<Error> {
-        let (id, form) = (self.id?, self.form?);
+        // What the form itself has goes out as it is.
+        let Some((id, form)) = self.id.zip(self.form) else {
+            return (visible(key) != key).then(|| Error::of("config_invalid.no_key", &[]));
+        };
         let keys = || form.fields.iter().map(|field| field.key.as_str());
         if form.field(key).is_some() {
             return None;

@@ -179,15 +179,11 @@ impl Ledger {
         })
     }
 
-    /// Ends the work of a process that told what had become of a run's rows.
-    pub fn finish_told(self, run: RunId) -> Result<()> {
-        self.write(|ledger| ledger.belong_to(run))?;
-        self.finish()
-    }
-
-    /// Ends the work of a process that sent nothing for a run.
-    pub fn finish(self) -> Result<()> {
-        self.set(END, (self.process, 0))?;
+    /// Ends the work of a process that sent nothing; `told`: of which run's rows it told what had become of them.
+    pub fn finish(self, told: Option<RunId>) -> Result<()> {
+        const END: &str =
+            "UPDATE processes SET seconds = 0, run_id = coalesce(?2, run_id) WHERE id = ?1";
+        self.set(END, (self.process, told))?;
         self.lock.sync()
     }
 

@@ -203,7 +203,7 @@ impl Api {
     /// Ends the work of a process that only called.
     pub async fn close(self) -> Result<(), Error> {
         match self.ledger {
-            Some(writer) => writer.stop().await?.finish(),
+            Some(writer) => writer.stop().await?.finish(None),
             None => Ok(()),
         }
     }

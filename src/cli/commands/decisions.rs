@@ -35,7 +35,7 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
         register::settle(settings, &mut ledger, run, named, status, refuse_unfit).await?;
     }
     let settled = ledger.settle(run, event, named, &clock::moment())?;
-    ledger.finish()?;
+    ledger.finish(None)?;
     if status == Status::Created && settled > 0 {
         settings.output.say(
             "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back."
@@ -92,7 +92,7 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
     let wait = args.wait.then(StopSignal::default);
     let mut ledger = open_ledger(&path, settings, "purge", wait.as_ref(), None)?;
     let (rows, tokens, kept) = ledger.purge_older_than(cutoff)?;
-    ledger.finish()?;
+    ledger.finish(None)?;
     let document = json!({ "older_than": cutoff, "rows": rows, "tokens": tokens, "kept": kept });
     output.show(&document, texts::PURGED, Value::Null)
 }

@@ -49,7 +49,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
     let mut summary = json!({ "source": source, "match": customer, "stage": stage, "at": at });
     told.store(&mut ledger, created, &mut summary)?;
     summary["ledger"] = path.display().to_string().into();
-    ledger.finish()?;
+    ledger.finish(None)?;
     let headers = [Some(customer), Some(stage), at].into_iter().flatten();
     let shown = HeaderMask::of(headers);
     let words = summary["stages"].as_array().into_iter().flatten();

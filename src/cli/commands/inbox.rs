@@ -194,7 +194,7 @@ impl<'a> Sweep<'a> {
             let ledger = ledger::open_ledger(&at_rest.path, at_rest.settings, "inbox", None, None)?;
             let (own, lang) = (Settings::find(self.global, Some(source))?, self.args.lang);
             match (Results { places, lang }).write(&Opened::at(&own, at_rest.path.clone())?, run) {
-                Ok(_) => ledger.finish_told(run)?,
+                Ok(_) => ledger.finish(Some(run))?,
                 Err(error) => return Ok(Some(error)),
             }
         }
@@ -301,11 +301,11 @@ impl<'a> Sweep<'a> {
         };
         let path = settings.ledger(self.send.sandbox)?;
         let made = made_ledger(&self.send, &settings, &self.stop).await?;
-        made.finish()?;
+        made.finish(None)?;
         let note = |unless| {
             let mut ledger = ledger::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &sheet, unless)?;
-            ledger.finish()
+            ledger.finish(None)
         };
         let resends = settings.resends_uncertain(&Typed::default());
         if let Some(reader) = Reader::open(&path)?

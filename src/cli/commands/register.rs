@@ -199,7 +199,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             let party = party(settings, &binding, Some(&ledger), key(key_file)?)?;
             let register = Register::connect(&place, party, true).await?;
             let ready = rebuild(&register, &mut ledger, *without_the_others).await;
-            ledger.finish()?;
+            ledger.finish(None)?;
             let mut rebuilt = ready?;
             rebuilt["ledger"] = path.display().to_string().into();
             let here = json!({ "here": format!("{} at {}", user_name(), host_name()) });

@@ -241,7 +241,8 @@ impl<'a> Visit<'a> {
         let (made, is_number) = template.render(&values).map_err(|error| {
             // What is no number is told as what is wrong with its cell.
             let mut texts = field.columns.iter().zip(&values);
-            let asked = texts.find(|(_, text)| error.detail() == Some(text));
+            let asked = texts
+                .find(|(at, text)| field.calculates_with(**at) && error.detail() == Some(text));
             let read = asked.map(|(&at, _)| (at, field.read(at, self.row.cell(at))));
             let (column, fault) = match read {
                 Some((column, Err(fault))) => (Some(column), fault),

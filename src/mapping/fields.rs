@@ -61,10 +61,16 @@ impl Field {
 
     /// Whether it is read by a convention which only its columns can settle.
     pub fn is_open(&self) -> bool {
-        let is_number = matches!(self.kind, Kind::Number { .. });
-        let is_date = matches!(self.kind, Kind::Date { .. });
-        let is_open = self.template.as_ref().map_or(is_date, |it| it.calculates);
-        (is_open || is_number) && !self.columns.is_empty()
+        let is_open = matches!(self.kind, Kind::Date { .. } | Kind::Number { .. });
+        let mut columns = self.columns.iter();
+        columns.any(|&column| self.calculates_with(column) || self.template.is_none() && is_open)
+    }
+
+    /// Whether its template takes the cells of this column for numbers.
+    pub fn calculates_with(&self, column: usize) -> bool {
+        let columns = self.template.iter().flat_map(|it| it.columns.values());
+        let mut columns = self.columns.iter().zip(columns);
+        columns.any(|(&at, &is_calculated)| at == column && is_calculated)
     }
 
     /// Takes a row into account before the first is mapped.
@@ -72,6 +78,9 @@ impl Field {
         if self.is_open() {
             let kind = self.template.as_ref().map_or(&self.kind, |it| &it.number);
             for &column in &self.columns {
+                if self.template.is_some() && !self.calculates_with(column) {
+                    continue;
+                }
                 let evidence = self.by_column.entry(column).or_default();
                 evidence.see(kind, row.cell(column));
             }
@@ -92,7 +101,8 @@ impl Field {
     /// A cell's text for its template, which reads each number by itself: refused where the column proves another.
     pub fn text<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
         let text = Kind::Text.read(cell)?;
-        if let (Some(template), Some(written), true) = (&self.template, &text, self.is_open()) {
+        let is_calculated = self.calculates_with(column);
+        if let (Some(template), Some(written), true) = (&self.template, &text, is_calculated) {
             let written = Cell::Text(written.text.to_string());
             let number = template.number.read(&written).ok().flatten();
             let number = number.as_ref().map(|number| &*number.text);
@@ -205,7 +215,7 @@ impl<'a> Binder<'a> {
         };
         let decimal = config.decimal.as_ref().map(|mark| *mark.get_ref());
         let template = Template::new(text.get_ref(), decimal).ok()?;
-        let names = template.columns.iter().map(String::as_str);
+        let names = template.columns.keys().map(String::as_str);
         let columns = self.positions_of(names, &text.span())?;
         Some((columns, Some(Box::new(template))))
     }

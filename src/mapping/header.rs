@@ -189,7 +189,8 @@ impl Config {
         for field in groups.flat_map(IndexMap::values).map(Spanned::get_ref) {
             names.extend(field.column.iter().flat_map(owned));
             if let Some(template) = &field.template {
-                names.extend(template::columns_of(template.get_ref()).unwrap_or_default());
+                let columns = template::columns_of(template.get_ref());
+                names.extend(columns.unwrap_or_default().into_keys());
             }
         }
         names

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use indexmap::IndexSet;
+use indexmap::IndexMap;
 use minijinja::machinery::{Token, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
@@ -37,11 +37,10 @@ const OPERATORS: &str = "if else and or not in is true false none True False Non
 pub(crate) struct Template {
     /// With the template under [`NAME`].
     environment: Environment<'static>,
-    /// The columns as it spells them, in the order of the values that it is rendered over.
-    pub columns: Vec<String>,
-    /// What texts are read as that it calculates with, each by itself, if it does.
+    /// The columns as it spells them, in the order of the values that it is rendered over, and whether it calculates with their cells.
+    pub columns: IndexMap<String, bool>,
+    /// What texts are read as that it calculates with, each by itself.
     pub number: Kind,
-    pub calculates: bool,
 }
 
 const NAME: &str = "template";
@@ -74,10 +73,8 @@ impl Template {
         });
         let added = environment.add_template_owned(NAME, source.to_owned());
         added.map_err(|error| reason_of(&error))?;
-        let mut tokens = tokenize(source, false, SyntaxConfig::default()).flatten();
         Ok(Template {
             columns: columns_of(source)?,
-            calculates: tokens.any(|(it, _)| matches!(it, Token::Ident("int" | "float"))),
             number: Kind::Number { decimal },
             environment,
         })
@@ -86,7 +83,7 @@ impl Template {
     /// Renders it over the values of its columns; true: what it gives is a number of its own, which has the point before its fraction. The
     /// detail of an error may be the text that is no number.
     pub fn render(&self, values: &[Cow<'_, str>]) -> Result<(String, bool), Error> {
-        let columns = self.columns.iter().map(Value::from);
+        let columns = self.columns.keys().map(Value::from);
         let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
         let mut value = vec![0; LONGEST_VALUE];
         let mut room = &mut value[..];
@@ -164,21 +161,38 @@ fn fraction(value: &Value) -> Option<f64> {
     is_fraction.then(|| format!("{number:.14e}").parse().unwrap_or(number))
 }
 
-/// The columns that a template uses, each once, as it spells them.
-pub(crate) fn columns_of(source: &str) -> Result<Vec<String>, String> {
+/// The columns that a template uses, each once, as it spells them, and whether `|int` or `|float` stands behind one.
+pub(crate) fn columns_of(source: &str) -> Result<IndexMap<String, bool>, String> {
     let tokens = tokenize(source, false, SyntaxConfig::default());
     let tokens: Result<Vec<Token<'_>>, Error> = tokens.map(|token| Ok(token?.0)).collect();
     let tokens = tokens.map_err(|error| reason_of(&error))?;
-    let mut columns = IndexSet::new();
+    let mut columns = IndexMap::new();
     for at in 0..tokens.len() {
         let (before, rest) = tokens.split_at(at);
         if let Some(column) = column_in(rest) {
-            columns.insert(column.to_owned());
+            *columns.entry(column.to_owned()).or_default() |= is_calculated(rest);
         } else if let Some(reason) = reason_against(before, rest) {
             return Err(reason);
         }
     }
-    Ok(columns.into_iter().collect())
+    Ok(columns)
+}
+
+fn is_calculated(column: &[Token<'_>]) -> bool {
+    use Token::{BracketClose, BracketOpen, Dot, Ident, Pipe};
+    matches!(
+        column,
+        [_, Dot, _, Pipe, Ident("int" | "float"), ..]
+            | [
+                _,
+                BracketOpen,
+                _,
+                BracketClose,
+                Pipe,
+                Ident("int" | "float"),
+                ..
+            ]
+    )
 }
 
 fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<&'t str> {
@@ -275,7 +289,8 @@ mod tests {
     fn a_template_tells_which_columns_it_uses() {
         for (source, columns) in rows::<(&str, &str)>("template.columns") {
             let mut found = Template::new(source, None).expect("no refusal").columns;
-            found.sort();
+            found.sort_keys();
+            let found: Vec<String> = found.into_keys().collect();
             assert_eq!(found.join(" "), columns, "{source}");
         }
     }

@@ -35,6 +35,7 @@ pub(crate) struct Words {
     pub scales: HashSet<String>,
     pub noise: HashSet<String>,
     pub preferred: HashSet<String>,
+    pub newer: HashSet<String>,
     pub stages: HashSet<String>,
     pub customers: HashSet<String>,
     pub beneficiaries: HashSet<String>,

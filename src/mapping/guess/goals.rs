@@ -379,7 +379,10 @@ impl Goal {
         let mobile = if is_mobile { 0.05 } else { 0.0 };
         let rank = rank + mobile + self.nearness(column.header());
         let is_scaled = self.field_type == FieldType::Number && header.has_scale && score < 1.0;
-        let is_offices = profile.is_one_for_all() && header.whole.has_one_of(&WORDS.companies);
+        // One company for all may be the one whose sheet it is.
+        let is_offices = self.is_about("employer")
+            && profile.is_one_for_all()
+            && header.whole.has_one_of(&WORDS.companies);
         Some((
             rank,
             is_sure && !is_scaled && !is_offices && self.is_certain(),

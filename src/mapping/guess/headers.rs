@@ -187,6 +187,16 @@ fn has_word_of(header: &str, known: &HashSet<String>) -> bool {
     words.any(|word| known.contains(word))
 }
 
+fn of_the_newer(header: &str) -> Option<NameWords> {
+    let mut words = words(header);
+    let count = words.len();
+    words.retain(|word| {
+        let word = without_article(word);
+        !WORDS.preferred.contains(word) && !WORDS.newer.contains(word)
+    });
+    (words.len() < count).then(|| NameWords::of(&words.join(" ")))
+}
+
 fn is_number(word: &str) -> bool {
     word.chars().all(char::is_numeric)
 }
@@ -226,8 +236,8 @@ pub(super) struct HeaderWords {
     pub parts: Vec<NameWords>,
     /// What `Mobile 2` or `Other mobile` is one more of, and the number.
     pub first: Option<(NameWords, Option<usize>)>,
-    /// It says that it goes before another of that name: the new mobile.
-    pub is_preferred: bool,
+    /// Without what says that it goes before another of that name, if something does: the new mobile.
+    pub preferred: Option<NameWords>,
     /// How well it names something that customer sheets have beside and no form field is meant by.
     pub other: f64,
     /// It is a name that the table knows, or speaks of somebody beside the customer.
@@ -250,7 +260,7 @@ impl HeaderWords {
                 .any(|word| WORDS.scales.contains(word)),
             parts: if parts.len() > 1 { parts } else { Vec::new() },
             first: whole.of_the_first(),
-            is_preferred: has_word_of(header, &WORDS.preferred),
+            preferred: of_the_newer(header),
             whole,
             other,
         }

@@ -170,8 +170,15 @@ impl Proposal {
                 let is_alike = pair.rank - other.rank < ALIKE || differ();
                 // Beside the amount that was asked for, what was granted: in most rows they may be the same.
                 let ColumnGuess { words, profile, .. } = &self.columns[other.column];
+                let is_amount = self
+                    .goal(&pair.target)
+                    .is_some_and(|goal| goal.field_type == FieldType::Number);
                 let is_granted = profile.number >= 0.5 && words.whole.has_one_of(&WORDS.stages);
-                let is_open = is_granted && other.column != pair.column && pair.rank < BY_KEY;
+                let is_open = is_granted
+                    && is_amount
+                    && other.column != pair.column
+                    && pair.rank < BY_KEY
+                    && !pairs.iter().any(is_elsewhere);
                 is_other && (is_empty || is_open || other.is_sure && is_alike)
             };
             let is_doubted = pairs.iter().any(is_doubt);
@@ -244,11 +251,13 @@ impl Proposal {
             return;
         };
         let further = self.columns.iter().enumerate().filter_map(|(at, column)| {
-            let HeaderWords { first, whole, .. } = &column.words;
+            let HeaderWords {
+                first, preferred, ..
+            } = &column.words;
             let place = match first {
                 Some((first, number)) if first.say(&goal.names) => number.unwrap_or(2),
-                _ if !column.words.is_preferred || column.column.is_hidden => return None,
-                _ if whole.say(&goal.names) => 0,
+                _ if column.column.is_hidden => return None,
+                _ if preferred.as_ref().is_some_and(|it| it.say(&goal.names)) => 0,
                 _ => return None,
             };
             let profile = &column.profile;

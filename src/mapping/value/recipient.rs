@@ -191,7 +191,7 @@ fn single(text: &str) -> Result<Dialled, Fault> {
     if pieces.iter().filter(|piece| is_long(piece)).count() >= 2 {
         return Err(Fault::of("phone_several", &[]));
     }
-    if text.chars().any(|c| c.is_alphabetic() && !is_dash(c)) {
+    if !pieces.is_empty() && text.chars().any(|c| c.is_alphabetic() && !is_dash(c)) {
         return Err(Fault::of("phone_letters", &[]));
     }
     match pieces[..] {

@@ -74,7 +74,8 @@ CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
 -- Other keys of invitations: of customers whom a later sheet tells apart by other columns, and the e-mails of those who are known by a phone.
 CREATE TABLE aliases (
     key           BLOB PRIMARY KEY,
-    invitation_id INTEGER NOT NULL
+    invitation_id INTEGER NOT NULL,
+    sheet_id      INTEGER NOT NULL       -- of whose row it is the key
 ) STRICT, WITHOUT ROWID;
 
 -- What a row holds and asks for. Rows of several sheets that hold the same share it, so that it is kept once and not once a night.
@@ -103,10 +104,12 @@ CREATE INDEX rows_by_content ON rows (content_id);
 CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
 
 -- As others can know a customer again, by each content that ever asked for his invitation. By which columns his key tells him apart: as
--- the sheet that first asked for it. His e-mail is none where another is known by it alone.
+-- the sheet that first asked for it. His e-mail is none where another is known by it alone; the address that his key is, is his in all.
 CREATE VIEW customers AS
-SELECT c.id AS content_id, i.id AS invitation_id, i.key, c.phone, c.body, c.hash,
-    iif((SELECT o.id FROM invitations o WHERE o.key = c.email) <> i.id, NULL, c.email) AS email, (
+SELECT c.id AS content_id, i.id AS invitation_id, i.key, c.body, c.hash,
+    coalesce(c.phone, (SELECT o.phone FROM contents o WHERE o.invitation_id = i.id AND o.phone = i.key)) AS phone,
+    iif((SELECT o.id FROM invitations o WHERE o.key = c.email) <> i.id, NULL,
+        coalesce(c.email, (SELECT o.email FROM contents o WHERE o.invitation_id = i.id AND o.email = i.key))) AS email, (
     SELECT s.told_by FROM rows r CROSS JOIN sheets s ON s.id = r.sheet_id WHERE r.content_id = i.id ORDER BY r.sheet_id LIMIT 1) AS told_by
 FROM contents c CROSS JOIN invitations i ON i.id = c.invitation_id;
 

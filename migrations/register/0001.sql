@@ -42,8 +42,7 @@ CREATE TABLE processes (
     version   text NOT NULL,
     started   timestamptz NOT NULL,
     moment    timestamptz NOT NULL,      -- when it last called, by the tenant's clock
-    steady_ms bigint NOT NULL,           -- and by its own, which nobody sets
-    known_to  timestamptz                -- when the newest request left that its ledger knew of as it began
+    steady_ms bigint NOT NULL            -- and by its own, which nobody sets
 );
 
 -- A customer with a set of contract types, known by a keyed hash alone.
@@ -75,13 +74,12 @@ CREATE TABLE bodies (
     is_sent boolean NOT NULL,
     phone   bytea,
     email   bytea,
-    process integer NOT NULL,            -- that told it first
     PRIMARY KEY (tenant, body, key)
 );
 CREATE INDEX bodies_by_phone ON bodies (tenant, phone);
 CREATE INDEX bodies_by_email ON bodies (tenant, email);
 
--- Other keys of claims, as they were found by a body.
+-- Other keys of claims, as they were found by a body or a ledger has told them.
 CREATE TABLE aliases (
     tenant  integer NOT NULL REFERENCES tenants,
     alias   bytea NOT NULL,
@@ -185,11 +183,10 @@ $$;
 -- apart and no other row by these columns is he (as in a ledger, a body that was only asked for tells nothing any more once another row
 -- is he); where the recipient tells, the one who has the phone, or the e-mail where one of the two has nothing else, whoever else is he; but
 -- for one whose phone is another. Who was not sent yet under this key is whoever was by another address.
--- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. A ledger has told apart by
--- itself, as far as it has told of them, whom it gives, who waits, and by what their columns say whom it knows.
+-- NULL where this is another list's customer, with whom he shares a number of other columns and nothing else. `not_of`: a ledger that
+-- tells its own apart by itself.
 CREATE FUNCTION find_claim(
-    the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea,
-    caller integer, gives boolean) RETURNS bytea
+    the_tenant integer, the_key bytea, the_phone bytea, the_email bytea, the_told_by bytea, the_body bytea, not_of bytea DEFAULT NULL) RETURNS bytea
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE own_key bytea; found_key bytea; is_strangers boolean; waits boolean;
 BEGIN
@@ -201,12 +198,12 @@ BEGIN
         SELECT key, told_by FROM aliases WHERE tenant = the_tenant AND alias = the_key
         UNION ALL SELECT key, told_by FROM claims WHERE tenant = the_tenant AND key = the_key) u;
     IF NOT is_strangers AND waits IS NOT TRUE THEN RETURN own_key; END IF;
+    IF waits THEN
+        the_phone := coalesce(the_phone, (SELECT phone FROM bodies b WHERE b.tenant = the_tenant AND b.key = own_key AND phone IS NOT NULL LIMIT 1));
+        the_email := coalesce(the_email, (SELECT email FROM bodies b WHERE b.tenant = the_tenant AND b.key = own_key AND email IS NOT NULL LIMIT 1));
+    END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
-    WHERE b.tenant = the_tenant AND NOT EXISTS (
-            SELECT FROM processes p JOIN processes t ON t.id = b.process AND t.ledger = p.ledger
-            JOIN processes me ON me.id = caller AND me.ledger = p.ledger LEFT JOIN attempts a ON a.id = c.attempt
-            WHERE p.id = c.process AND (gives OR (waits OR (the_key IN (the_phone, the_email)) IS NOT TRUE)
-                AND (p.id = caller OR coalesce(a.opened <= me.known_to, a.id IS NULL))))
+    WHERE b.tenant = the_tenant AND NOT EXISTS (SELECT FROM processes p WHERE p.id = c.process AND p.ledger = not_of)
         AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
             SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
@@ -217,6 +214,7 @@ BEGIN
     IF is_strangers THEN RETURN found_key; END IF;
     IF waits THEN RETURN coalesce(found_key, own_key); END IF;
     INSERT INTO aliases SELECT the_tenant, the_key, found_key, the_told_by, the_body WHERE found_key IS NOT NULL;
+    UPDATE aliases SET key = found_key WHERE tenant = the_tenant AND key = the_key AND found_key IS NOT NULL;
     RETURN coalesce(found_key, the_key);
 END $$;
 
@@ -260,9 +258,8 @@ BEGIN
             UPDATE attempts SET closed = n WHERE tenant = t.id AND closed > t.clock - interval '61 seconds';
         END IF;
         UPDATE tenants SET clock = n, skew = n - wall(), lease = greatest(lease, the_lease) WHERE id = t.id;
-        INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms, known_to)
-        VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms,
-            (SELECT opened FROM attempts WHERE id = nullif(newest, '')::uuid)) RETURNING id INTO caller;
+        INSERT INTO processes (tenant, ledger, host, os_user, version, started, moment, steady_ms)
+        VALUES (t.id, the_ledger, the_host, the_user, the_version, wall(), n, caller_ms) RETURNING id INTO caller;
     END IF;
     -- Shared: a session that was lost without the server's knowledge may still hold it.
     PERFORM pg_try_advisory_lock_shared(1447849538, caller);
@@ -293,13 +290,13 @@ BEGIN
     END IF;
     PERFORM sweep(t, n);
     IF the_key IS NOT NULL THEN
-        the_key := find_claim(t.id, the_key, the_phone, the_email, the_told_by, the_body, caller, false);
+        the_key := find_claim(t.id, the_key, the_phone, the_email, the_told_by, the_body);
         SELECT * INTO c FROM claims WHERE tenant = t.id AND key = coalesce(the_key, claimed_as(t.id, asked_key));
         may_be_sent := c.key IS NULL OR c.status IN ('pending', 'failed') AND NOT c.was_created
             OR c.status <> 'sending' AND (c.attempt IS NULL OR c.attempt = known) AND (over = c.status OR over = 'created' AND c.was_created);
         IF the_key IS NULL OR may_be_sent IS NOT TRUE THEN
             verdict := CASE WHEN the_key IS NULL THEN 'strangers' ELSE 'taken' END;
-            INSERT INTO bodies SELECT t.id, the_body, the_key, false, the_phone, the_email, caller WHERE the_key IS NOT NULL ON CONFLICT DO NOTHING;
+            INSERT INTO bodies SELECT t.id, the_body, the_key, false, the_phone, the_email WHERE the_key IS NOT NULL ON CONFLICT DO NOTHING;
             SELECT * INTO status, host, os_user, at, attempt FROM told(c, over);
             RETURN;
         END IF;
@@ -310,7 +307,7 @@ BEGIN
     INSERT INTO attempts (id, tenant, key, process, opened, status, attempt)
     VALUES (attempt_id, t.id, the_key, caller, n, c.status, c.attempt);
     IF the_key IS NOT NULL THEN
-        INSERT INTO bodies VALUES (t.id, the_body, the_key, true, the_phone, the_email, caller)
+        INSERT INTO bodies VALUES (t.id, the_body, the_key, true, the_phone, the_email)
         ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true;
         INSERT INTO claims (tenant, key, told_by, status, attempt, process, at)
         VALUES (t.id, the_key, the_told_by, 'sending', attempt_id, caller, wall())
@@ -383,11 +380,11 @@ CREATE FUNCTION remember(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
 DECLARE by_strength text[] := ARRAY['pending', 'failed', 'rejected', 'uncertain', 'sending', 'created']; k record; found bytea; n bigint; changed bigint := 0;
 BEGIN
-    FOR k IN SELECT p.tenant, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
+    FOR k IN SELECT p.tenant, p.ledger, u.* FROM processes p, unnest(keys, told, asked, phones, emails, statuses, were_created, were_sent)
             AS u(key, told_by, body, phone, email, status, was_created, was_sent) WHERE p.id = caller
     LOOP
         PERFORM FROM tenants WHERE id = k.tenant FOR UPDATE;
-        found := find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body, caller, true);
+        found := find_claim(k.tenant, k.key, k.phone, k.email, k.told_by, k.body, k.ledger);
         CONTINUE WHEN found IS NULL AND NOT k.was_created;
         k.key := coalesce(found, claimed_as(k.tenant, k.key));
         INSERT INTO claims AS c (tenant, key, told_by, status, was_created, process, at)
@@ -397,11 +394,20 @@ BEGIN
         GET DIAGNOSTICS n = ROW_COUNT;
         IF k.status <> 'pending' THEN changed := changed + n; END IF;
         UPDATE claims SET was_created = true WHERE tenant = k.tenant AND key = k.key AND k.was_created AND NOT was_created;
-        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, k.was_sent, k.phone, k.email, caller)
+        INSERT INTO bodies VALUES (k.tenant, k.body, k.key, k.was_sent, k.phone, k.email)
         ON CONFLICT (tenant, body, key) DO UPDATE SET is_sent = true WHERE excluded.is_sent;
     END LOOP;
     RETURN changed;
 END $$;
+
+-- By what other columns a ledger knows some customers as well: whom they have in a claim's place, nobody else is.
+CREATE FUNCTION also_known(caller integer, others bytea[], told bytea[], asked bytea[], keys bytea[]) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = vlens_batch, pg_temp AS $$
+    INSERT INTO aliases SELECT p.tenant, u.other, claimed_as(p.tenant, u.key), u.told_by, u.body
+    FROM processes p, unnest(others, told, asked, keys) AS u(other, told_by, body, key)
+    WHERE p.id = caller AND NOT EXISTS (SELECT FROM claims c WHERE c.tenant = p.tenant AND c.key = u.other)
+    ON CONFLICT DO NOTHING
+$$;
 
 -- This ledger has given all. When every one has, or a person says that no other will, the register is whole again. Only a person can
 -- tell where it has forgotten which ledgers there are.

@@ -333,6 +333,28 @@ impl Reader {
         Ok(known.collect())
     }
 
+    /// By what other columns than those of their keys customers are known here, from behind key `after` on, of all sheets or of a run's:
+    /// each with the key that he has.
+    pub fn known_otherwise(
+        &self,
+        after: CustomerKey,
+        at_most: usize,
+        run: Option<RunId>,
+    ) -> Result<Vec<(CustomerKey, Customer, CustomerKey)>> {
+        const KNOWN: &str = "
+            SELECT a.key, k.key, s.told_by, coalesce(k.body, json_quote(hex(k.hash)))
+            FROM aliases a CROSS JOIN sheets s ON s.id = a.sheet_id CROSS JOIN customers k ON k.invitation_id = a.invitation_id
+            CROSS JOIN rows r ON r.content_id = k.content_id AND r.sheet_id = a.sheet_id
+            WHERE a.key > ?1 AND s.told_by <> '' AND (?3 IS NULL OR s.id = (SELECT sheet_id FROM runs WHERE id = ?3))
+            GROUP BY a.key ORDER BY a.key LIMIT ?2";
+        let known = self.db.all(KNOWN, (after, at_most, run))?.into_iter();
+        let known = known.map(|(alias, key, told_by, body)| {
+            let customer = self.customer(alias, told_by, [None; 2], body);
+            (alias, customer, unmasked(&self.salt, key))
+        });
+        Ok(known.collect())
+    }
+
     /// By what `customers` has of him.
     pub(super) fn customer(
         &self,

@@ -82,8 +82,10 @@ impl Reader {
                  (SELECT id FROM invitations WHERE key = ?5), (SELECT invitation_id FROM aliases a WHERE key = ?5 AND NOT EXISTS (
                      SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))"
         );
+        let behind = invitation.addresses.email_behind(invitation.key);
+        let behind = behind.map(|key| masked(&self.salt, key));
         let (key, hash, phone, email) = self.asked(invitation);
-        let asked = (key, hash, phone, email, self.email_behind(invitation));
+        let asked = (key, hash, phone, email, behind);
         let met = self.db.first(&by_key, asked)?;
         met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
     }
@@ -95,14 +97,8 @@ impl Reader {
         Ok(taken.unwrap_or(false))
     }
 
-    /// By what the row's customer is known once the phone that tells him apart is gone.
-    pub(super) fn email_behind(&self, of: &Invitation) -> Option<CustomerKey> {
-        let beside = of.addresses.email_behind(of.key)?;
-        Some(masked(&self.salt, beside))
-    }
-
     /// What a row asks for, as it is kept: key, content, phone, e-mail.
-    pub(super) fn asked(
+    fn asked(
         &self,
         of: &Invitation,
     ) -> (
@@ -188,13 +184,19 @@ impl Reader {
     }
 
     /// Whether rows of the last sheet that was run from there are sent again by nobody's word: those that failed; and if a person has set
-    /// that it `resends` what is uncertain, that too, but once, as each time the customer may be invited anew.
+    /// that it `resends` what is uncertain, that too.
     pub fn goes_again(&self, path: &str, resends: bool) -> Result<bool> {
         const GOES_AGAIN: &str = "
-            SELECT EXISTS (SELECT 1 FROM tallies t WHERE t.sheet_id = u.sheet_id AND t.n > 0 AND (t.status = 'failed' OR (
-                ?2 AND t.status = 'uncertain' AND NOT EXISTS (SELECT 1 FROM runs WHERE sheet_id = u.sheet_id AND id < u.id))))
+            SELECT EXISTS (SELECT 1 FROM tallies t WHERE t.sheet_id = u.sheet_id AND t.n > 0 AND (t.status = 'failed' OR ?2 AND t.status = 'uncertain'))
             FROM runs u WHERE u.source = ?1 ORDER BY u.id DESC LIMIT 1";
         Ok(self.db.value(GOES_AGAIN, (path, resends))?.unwrap_or(false))
+    }
+
+    /// Whether that sheet was run more than once.
+    pub fn has_gone_again(&self, path: &str) -> Result<bool> {
+        const TWICE: &str = "
+            SELECT count(*) > 1 FROM runs WHERE sheet_id = (SELECT sheet_id FROM runs WHERE source = ?1 ORDER BY id DESC LIMIT 1)";
+        Ok(self.db.value(TWICE, [path])?.unwrap_or(false))
     }
 
     /// Whether a sheet could be used, wherever it lay then; `sheet` as of [`Ledger::note_swept`].
@@ -223,15 +225,8 @@ impl MetAbove {
     /// What the next row asks for. Whoever was taken for another may stand beside him in that sheet, and have been invited himself.
     pub fn look(&mut self, reader: &Reader, row: RowNumber, of: &Invitation) -> Result<Asked> {
         let key = masked(&reader.salt, of.key);
-        let looks = [
-            Reader::meeting_by_the_other,
-            Reader::meeting,
-            Reader::meeting_of_others,
-        ];
-        for look in looks {
-            let Some(met) = look(reader, of)? else {
-                continue;
-            };
+        for look in [Reader::meeting, Reader::meeting_of_others] {
+            let Some(met) = look(reader, of)? else { break };
             let same_content = met.standing.same_content;
             let hash = || body_hash(&reader.salt, &of.body);
             let (first, taken) = *self.0.entry(met.invitation).or_insert_with(|| {
@@ -322,8 +317,9 @@ impl Ledger {
             }
             db.run(ROWS, [sheet])?;
             if told_by.is_empty() {
-                ledger.know_by_the_other(sheet)?;
+                ledger.unite(sheet)?;
             }
+            ledger.know_by_the_other(sheet, told_by.is_empty())?;
             ledger.hold_lost(Some(run), started)?;
             Ok(run)
         });
@@ -334,16 +330,17 @@ impl Ledger {
         imported
     }
 
-    /// Whoever of a sheet is known by the phone is known by any e-mail that went with it too, once that is gone, and the other way round.
-    /// Several may have one: then the first is.
-    fn know_by_the_other(&self, sheet: i64) -> Result<()> {
+    /// Whoever of a sheet is known by the phone is known by any e-mail that went with it too, once that is gone, and the other way round;
+    /// and where other columns tell, whoever is known by one (`recipient_tells` is not set). Several may have one: then the first is.
+    fn know_by_the_other(&self, sheet: i64, recipient_tells: bool) -> Result<()> {
         const BY_THE_OTHER: &str = "
-            INSERT INTO aliases (key, invitation_id) SELECT other, invitation_id FROM (
-                SELECT iif(c.phone IS NULL, known.phone, known.email) AS other, c.invitation_id, min(r.row)
+            INSERT INTO aliases (key, invitation_id, sheet_id) SELECT other, invitation_id, ?1 FROM (
+                SELECT iif(c.phone IS NULL OR known.email IS i.key, known.phone, known.email) AS other, c.invitation_id, min(r.row)
                 FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN contents known ON known.invitation_id = c.invitation_id
-                WHERE r.sheet_id = ?1 AND other IS NOT NULL GROUP BY other)
+                CROSS JOIN invitations i ON i.id = c.invitation_id
+                WHERE r.sheet_id = ?1 AND (?2 OR i.key IN (known.phone, known.email)) AND other IS NOT NULL GROUP BY other)
             WHERE true ON CONFLICT DO NOTHING";
-        self.db.run(BY_THE_OTHER, [sheet])
+        self.db.run(BY_THE_OTHER, (sheet, recipient_tells))
     }
 
     fn begin_run(&self, sheet: i64, named: &Named, started: &Moment) -> Result<RunId> {
@@ -380,7 +377,8 @@ impl Import<'_> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
         const ALIAS: &str = "
-            INSERT INTO aliases (key, invitation_id) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id";
+            INSERT INTO aliases (key, invitation_id, sheet_id) VALUES (?1, ?2, ?3)
+            ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id, sheet_id = excluded.sheet_id";
         let key = masked(&self.ledger.salt, invitation.key);
         let asked = match self.last_before {
             0 => Asked::New,
@@ -390,7 +388,7 @@ impl Import<'_> {
         match asked {
             Asked::Unsure(problem) => self.invalid(row, &[problem]),
             Asked::Repeated(first, id) => {
-                db.run(ALIAS, (key, id))?;
+                db.run(ALIAS, (key, id, self.sheet))?;
                 self.duplicate(row, first)
             }
             Asked::New => {
@@ -404,9 +402,8 @@ impl Import<'_> {
             }
             Asked::Known(met) => {
                 let id = met.invitation;
-                self.ledger.unite(id, invitation, self.sheet)?;
                 if met.key != key {
-                    db.run(ALIAS, (key, id))?;
+                    db.run(ALIAS, (key, id, self.sheet))?;
                 }
                 let content = self.content(row, Some(id), Some(invitation), None)?;
                 self.add_row(row, content, None, met.is_due())

@@ -76,12 +76,13 @@ impl Reader {
         Ok(known.as_deref() == Some(mark))
     }
 
-    /// Runs, each with its source, over sheets that another command than `inbox` was at last.
+    /// Runs, each with its source, over sheets that another command than `inbox` was at last, and of which nothing was purged.
     pub fn gone_on_with(&self) -> Result<Vec<(RunId, String)>> {
         const GONE_ON_WITH: &str = "
             SELECT u.id, u.source FROM (
                 SELECT r.sheet_id, p.command, max(p.id) FROM processes p CROSS JOIN runs r ON r.id = p.run_id GROUP BY 1) last
-            CROSS JOIN runs u ON u.sheet_id = last.sheet_id WHERE last.command <> 'inbox'";
+            CROSS JOIN runs u ON u.sheet_id = last.sheet_id CROSS JOIN sheets s ON s.id = u.sheet_id
+            WHERE last.command <> 'inbox' AND s.identity <> x''";
         self.db.all(GONE_ON_WITH, ())
     }
 
@@ -155,6 +156,16 @@ impl Reader {
     }
 
     /// What a report plots, as `statistics.sql` names it: sums only, no personal data.
+    /// Whether what a rejected row of a run asks for is not purged.
+    pub fn could_retry(&self, run: RunId) -> Result<bool> {
+        const COULD: &str = "
+            SELECT true FROM tallies t CROSS JOIN rows r ON r.sheet_id = t.sheet_id CROSS JOIN contents c ON c.id = r.content_id
+            CROSS JOIN invitations i ON i.id = c.invitation_id
+            WHERE t.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND t.status = 'rejected' AND t.n > 0
+              AND i.status = 'rejected' AND c.body IS NOT NULL LIMIT 1";
+        Ok(self.db.value(COULD, [run])?.unwrap_or(false))
+    }
+
     pub fn statistics(&self, run: RunId) -> Result<serde_json::Value> {
         let statistics = self.db.value(include_str!("statistics.sql"), [run])?;
         let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;

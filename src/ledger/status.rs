@@ -8,11 +8,10 @@ use rusqlite::Row;
 use super::memory::held;
 use super::open::Ledger;
 use super::reader::Reader;
-use super::sql::{Event, InvitationId, masked, unmasked};
+use super::sql::{Event, InvitationId, unmasked};
 use crate::error::Result;
 use crate::model::{
-    Customer, CustomerKey, Fault, Invitation, Moment, Plan, RequestName, RowNumber, RunId,
-    Standing, Status,
+    Customer, CustomerKey, Fault, Moment, Plan, RequestName, RowNumber, RunId, Standing, Status,
 };
 
 /// A row that is to be sent. It holds personal data, so it does not print itself.
@@ -94,14 +93,6 @@ pub(super) const CHANGED: &str = "
     WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
       AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)";
 
-/// Whether invitation `w` was sent by nobody yet.
-const WAITS: &str = "w.was_created IS NOT 1 AND w.status IN ('pending', 'failed', 'rejected')";
-
-/// Whether invitations `w` and `k` stand in one sheet, which thereby says that they are two customers.
-const IN_ONE_SHEET: &str = "EXISTS (
-    SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id IN (
-        SELECT r.sheet_id FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = k.id))";
-
 impl Meeting {
     pub fn is_due(&self) -> bool {
         self.status == Status::Pending
@@ -116,31 +107,37 @@ impl Ledger {
         self.db.run(by_nobody, [invitation])
     }
 
-    /// Has within a transaction whoever waits by one address of a row be the one whom the row of this sheet met by the other, and become
-    /// what that one becomes.
-    pub(super) fn unite(&self, met: InvitationId, row: &Invitation, sheet: i64) -> Result<()> {
-        const UNITE: [&str; 5] = [
-            "UPDATE contents SET invitation_id = ?2 WHERE invitation_id = ?1",
-            "UPDATE attempts SET invitation_id = ?2 WHERE invitation_id = ?1",
-            "UPDATE aliases SET invitation_id = ?2 WHERE invitation_id = ?1",
-            "INSERT OR REPLACE INTO aliases SELECT key, ?2 FROM invitations WHERE id = ?1",
-            "DELETE FROM invitations WHERE id = ?1 AND id <> ?2",
-        ];
-        let waiting = format!(
-            "SELECT w.id, k.status, k.created_run FROM invitations w CROSS JOIN invitations k ON k.id = ?3
-             WHERE w.key IN (?1, ?2) AND w.id <> k.id AND {WAITS} AND NOT {IN_ONE_SHEET}
-               AND NOT EXISTS (SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id = ?4)"
-        );
-        let Some(beside) = self.email_behind(row) else {
-            return Ok(());
-        };
-        let params = (masked(&self.salt, row.key), beside, met, sheet);
-        let waiting: Vec<(InvitationId, Status, Option<RunId>)> = self.db.all(&waiting, params)?;
-        for (from, status, by) in waiting {
-            self.set_status(from, status, by)?;
-            UNITE
-                .iter()
-                .try_for_each(|sql| self.db.run(sql, (from, met)))?;
+    /// Has within a transaction two invitations be one, by the phone and by the e-mail of a row of this sheet, of which one waits, and
+    /// become what the other becomes.
+    pub(super) fn unite(&self, sheet: i64) -> Result<()> {
+        const PAIRS: &str = "
+            SELECT a.id, e.id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
+            CROSS JOIN invitations a ON a.id = c.invitation_id AND a.key = c.phone CROSS JOIN invitations e ON e.key = c.email AND e.id <> a.id
+            WHERE r.sheet_id = ?1 ORDER BY r.row";
+        // Two that stand in one sheet are two customers.
+        const WAITING: &str = "
+            SELECT w.id, k.id, k.status, nullif(k.created_run, 0) FROM invitations w CROSS JOIN invitations k
+            ON (w.id, k.id) = (?2, ?1) OR (w.id, k.id) = (?1, ?2) AND (k.was_created IS 1 OR k.status IN ('created', 'uncertain'))
+            WHERE w.id IN (?1, ?2) AND k.id IN (?1, ?2) AND w.was_created IS NOT 1 AND w.status IN ('pending', 'failed', 'rejected')
+            AND NOT EXISTS (
+                SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id IN (
+                    SELECT r.sheet_id FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = k.id))";
+        let pairs: Vec<(InvitationId, InvitationId)> = self.db.all(PAIRS, [sheet])?;
+        for pair in pairs {
+            let waiting = self.db.first(WAITING, pair)?;
+            let waiting: Option<(i64, i64, Status, Option<RunId>)> = waiting;
+            let Some((from, into, status, by)) = waiting else {
+                continue;
+            };
+            self.set_status(InvitationId(from), status, by)?;
+            // What the register knows of the requests is of another claim.
+            self.db.script(&format!(
+                "UPDATE contents SET invitation_id = {into} WHERE invitation_id = {from};
+                 UPDATE attempts SET invitation_id = NULL, message = NULL WHERE invitation_id = {from};
+                 UPDATE aliases SET invitation_id = {into} WHERE invitation_id = {from};
+                 INSERT OR REPLACE INTO aliases SELECT key, {into}, {sheet} FROM invitations WHERE id = {from};
+                 DELETE FROM invitations WHERE id = {from};"
+            ))?;
         }
         Ok(())
     }
@@ -268,20 +265,6 @@ impl Ledger {
 }
 
 impl Reader {
-    /// Of a row whose customer waits by the phone: the one who was or may be invited by its e-mail.
-    pub(super) fn meeting_by_the_other(&self, row: &Invitation) -> Result<Option<Meeting>> {
-        let by_the_other = format!(
-            "SELECT k.id, k.status, c.body_hash IS ?2, k.was_created IS 1, NULL, k.key, 0
-             FROM invitations w CROSS JOIN invitations k ON k.key = ?3 CROSS JOIN contents c ON c.id = k.content_id
-             WHERE w.key = ?1 AND {WAITS} AND (k.was_created IS 1 OR k.status IN ('created', 'uncertain')) AND NOT {IN_ONE_SHEET}"
-        );
-        let Some(beside) = self.email_behind(row) else {
-            return Ok(None);
-        };
-        let (key, hash, ..) = self.asked(row);
-        self.db.first(&by_the_other, (key, hash, beside))
-    }
-
     /// Rows of a run that are held, all or those named, with invitation, customer and status: of a team's, the register knows what became
     /// of them since.
     pub fn held_customers(

@@ -269,6 +269,24 @@ impl Register {
         Ok(u64::try_from(row.get::<_, i64>(0)).unwrap_or(0))
     }
 
+    /// Gives by what other columns a ledger knows some customers as well, each with the key that he has.
+    pub async fn also_known(&self, known: &[(Customer, CustomerKey)]) -> Result<()> {
+        const ALSO_KNOWN: &str = "SELECT vlens_batch.also_known($1, $2, $3, $4, $5)";
+        let team = &self.member.party.key;
+        let hashes: Vec<_> = known.iter().map(|(it, _)| team.hashes(it)).collect();
+        let [others, told_by, bodies] =
+            [0, 1, 2].map(|n| hashes.iter().map(|of| of[n].as_deref()).collect::<Vec<_>>());
+        let keys: Vec<Vec<u8>> = known.iter().map(|(_, key)| team.customer(key)).collect();
+        let parameters: Parameters<'_> = &[
+            (&self.member.process(), Type::INT4),
+            (&others, Type::BYTEA_ARRAY),
+            (&told_by, Type::BYTEA_ARRAY),
+            (&bodies, Type::BYTEA_ARRAY),
+            (&keys, Type::BYTEA_ARRAY),
+        ];
+        self.connection.ask(ALSO_KNOWN, parameters).await.map(drop)
+    }
+
     /// This ledger has given all. Gives the others that have not, for whom the register waits if it was restored, unless a person says
     /// that they will not come; and whether sending goes on.
     pub async fn remembered(&self, without_the_others: bool) -> Result<(Vec<String>, bool)> {

@@ -165,11 +165,15 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     assert_eq!(moody.runs("sara", GOOD, 0), (counts, 0));
     // Nor is one row another's because they share a phone, now that their numbers say that they are two.
     moody.team.world.config(FAST);
-    write("nour", "01212345670,414,Nour,A8\n01212345670,414,Adel,A9\n");
+    let two = "01212345670,414,Nour,A8\n01212345670,414,Adel,A9\n";
+    write("nour", two);
     moody.runs("nour", GOOD, 3);
+    write("layla", two);
+    moody.runs("layla", GOOD, 3);
     by_application();
     let counts = json!({"already_created": 1, "created": 1});
-    assert_eq!(moody.runs("nour", GOOD, 0), (counts, 1));
+    assert_eq!(moody.runs("layla", GOOD, 0), (counts, 1));
+    assert_eq!(moody.runs("nour", GOOD, 0), known);
     // Back again, with a ledger that has seen nothing.
     moody.team.world.config(FAST);
     write("adam", rows);
@@ -222,6 +226,15 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
         ("mona", "01112345671,", GOOD, 0, true),
         ("adam", "01112345671,p@example.com", GOOD, 0, false),
         ("mona", ",p@example.com", GOOD, 0, false),
+        // By both that wait, and then by the one that another has invited.
+        ("mona", "01112345672,q@example.com", THROTTLED, 3, true),
+        ("omar", ",q@example.com", GOOD, 0, true),
+        ("mona", ",q@example.com", GOOD, 0, false),
+        // Waits by the one, was invited by a colleague by the other.
+        ("omar", "01112345673,", GOOD, 0, true),
+        ("mona", ",r@example.com", THROTTLED, 3, true),
+        ("mona", "01112345673,", GOOD, 0, false),
+        ("mona", "01112345673,r@example.com", GOOD, 0, false),
     ] {
         let file = format!("phoneNumber,email,contractTypeId,fullName\n{row},414,Nadia\n");
         moody.team.world.file(format!("{computer}.csv"), file);

@@ -43,7 +43,7 @@ pub async fn join(
         ledger.join()?;
         tell(&register, ledger).await?;
         if !register.knows_this_ledger() {
-            remember(&register, ledger, true).await?;
+            remember(&register, ledger, None).await?;
             register.remembered(false).await?;
             ledger.all_told()?;
         }
@@ -90,12 +90,23 @@ async fn tell(register: &Register, ledger: &mut Ledger) -> Result<()> {
     Ok(())
 }
 
-/// Gives the register all that this ledger knows. Returns of how many customers it knew less. Or (`and_status` is not set) what else sheets
-/// have said of those who were or may be created: by an address that was added, a colleague may know one.
-pub async fn remember(register: &Register, ledger: &Ledger, and_status: bool) -> Result<u64> {
+/// Gives the register all that this ledger knows. Returns of how many customers it knew less. Or, as a run begins and ends, by what other
+/// columns its customers are known, and what else sheets have said of those who were or may be created: by an address that was added, a
+/// colleague may know one.
+pub async fn remember(register: &Register, ledger: &Ledger, run: Option<RunId>) -> Result<u64> {
+    let mut after = CustomerKey::default();
+    loop {
+        let page = ledger.known_otherwise(after, PAGE, run)?;
+        let Some(&(last, ..)) = page.last() else {
+            break;
+        };
+        let known = page.into_iter().map(|(_, customer, key)| (customer, key));
+        register.also_known(&known.collect::<Vec<_>>()).await?;
+        after = last;
+    }
     let (mut after, mut changed) = (0, 0);
     loop {
-        let page = ledger.known_customers(after, PAGE, and_status)?;
+        let page = ledger.known_customers(after, PAGE, run.is_none())?;
         let (ids, known): (Vec<_>, Vec<_>) = page.into_iter().unzip();
         let Some(&last) = ids.last() else {
             return Ok(changed);
@@ -108,7 +119,7 @@ pub async fn remember(register: &Register, ledger: &Ledger, and_status: bool) ->
 /// Has the register know what sheets have said, and what it says now hold for a run's rows that are held; whom it lets anybody send
 /// is due.
 pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Result<()> {
-    remember(register, ledger, false).await?;
+    remember(register, ledger, Some(run)).await?;
     for page in ledger.held_customers(run, None)?.chunks(PAGE) {
         let customers: Vec<CustomerKey> = page.iter().map(|held| held.2).collect();
         let claims = register.settle(&customers, None).await?;
@@ -234,7 +245,7 @@ async fn rebuild(
     without_the_others: bool,
 ) -> Result<Value> {
     tell(register, ledger).await?;
-    let given = remember(register, ledger, true).await?;
+    let given = remember(register, ledger, None).await?;
     let (missing, ready) = register.remembered(without_the_others).await?;
     ledger.all_told()?;
     Ok(json!({ "given": given, "missing": missing, "ready": ready }))

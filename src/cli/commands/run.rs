@@ -403,7 +403,7 @@ impl<'s> Flow<'s> {
         if let Some(register) = register {
             let _ = self
                 .stop
-                .or_stop(register::remember(&register, &ledger, false))
+                .or_stop(register::remember(&register, &ledger, Some(run)))
                 .await;
         }
         let is_done = self.opened()?.summary(run)?.counts.pending == 0;

@@ -351,16 +351,9 @@ pub fn configs_of_sheet(file: &Path) -> impl Iterator<Item = PathBuf> {
 /// The config that holds for a file, or where none is named, unless `--config` says otherwise.
 fn config_of(file: Option<&Path>) -> Result<Option<PathBuf>> {
     let file = file.filter(|path| *path != Path::new("-"));
-    match file.map(config_beside).transpose()?.flatten() {
-        None => first_there([PathBuf::from(CONFIG_NAME)]),
-        beside => Ok(beside),
-    }
-}
-
-/// The one that lies beside it.
-fn config_beside(file: &Path) -> Result<Option<PathBuf>> {
-    let usual = tidy(folder_of(file).join(CONFIG_NAME));
-    first_there(configs_of_sheet(file).chain([usual]))
+    let folder = file.map_or(Path::new("."), folder_of);
+    let usual = [folder, Path::new(".")].map(|folder| tidy(folder.join(CONFIG_NAME)));
+    first_there(file.into_iter().flat_map(configs_of_sheet).chain(usual))
 }
 
 /// The config that holds of those that may be there.
@@ -412,13 +405,10 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// As a ledger has kept it. A config that lies beside the file by now is the file's.
+    /// As a ledger has kept it.
     pub fn recorded(text: Option<String>) -> Typed {
-        let typed = text.and_then(|text| serde_json::from_str::<Typed>(&text).ok());
-        let mut typed = typed.unwrap_or_default();
-        let beside = config_beside(&typed.file).ok().flatten();
-        typed.config = typed.config.or(beside);
-        typed
+        let typed = text.and_then(|text| serde_json::from_str(&text).ok());
+        typed.unwrap_or_default()
     }
 }
 

@@ -392,7 +392,7 @@ pub mod tests {
             styled: false,
         };
         let further = Value::from(Serde(further));
-        let further = context! { changed_rows => [7], needing => 19, purged => false, resends_uncertain => false, ..further };
+        let further = context! { changed_rows => [7], needing => 19, could_retry => true, resends_uncertain => false, ..further };
         look.text(
             texts::SUMMARY,
             context! { ..further, ..Value::from(Serde(summary)) },

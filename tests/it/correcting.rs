@@ -196,7 +196,7 @@ fn the_next_command_names_the_config_where_it_would_find_another() {
     world.ran(&format!("run {bare} --config bare/resends.toml"), 4);
     let told = world.ran(status, 4);
     told.shows("sends it once more")
-        .shows("and once more with those that are uncertain");
+        .shows("and once more with those that failed or are");
 }
 
 #[test]

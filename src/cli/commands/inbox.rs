@@ -192,11 +192,14 @@ impl<'a> Sweep<'a> {
             }
             // Its lock keeps what is written now from being outdated at once.
             let ledger = ledger::open_ledger(&at_rest.path, at_rest.settings, "inbox", None, None)?;
-            let (own, lang) = (Settings::find(self.global, Some(source))?, self.args.lang);
-            match (Results { places, lang }).write(&Opened::at(&own, at_rest.path.clone())?, run) {
-                Ok(_) => ledger.finish(Some(run))?,
-                Err(error) => return Ok(Some(error)),
+            let own = Settings::find(self.global, Some(source))?;
+            let (own, lang) = (Opened::at(&own, at_rest.path.clone())?, self.args.lang);
+            let books = places.into_iter().map(|book| vec![book]);
+            let mut books = books.map(|places| Results { places, lang });
+            if let Err(error) = books.try_for_each(|mut book| book.write(&own, run).map(drop)) {
+                return Ok(Some(error));
             }
+            ledger.finish(Some(run))?;
         }
         Ok(None)
     }
@@ -213,11 +216,12 @@ impl<'a> Sweep<'a> {
         });
         let told = unfinished.into_iter().map(|(run, source, status, n)| {
             let (rows, source) = (counted(n, "row", "rows"), printable(&source));
-            let further = at_rest.further(run)?.sending(&match status {
-                Status::Pending => format!("resume {run}"),
-                _ => format!("retry {run} --{status}"),
-            });
-            Ok(Error::of("inbox_sheet_gone", &[&source, &rows, &further]))
+            let (name, words) = match status {
+                Status::Pending => ("inbox_sheet_gone", format!("resume {run}")),
+                _ => ("inbox_sheet_failed", format!("retry {run} --failed")),
+            };
+            let further = at_rest.further(run)?.sending(&words);
+            Ok(Error::of(name, &[&source, &rows, &further]))
         });
         told.collect()
     }
@@ -245,8 +249,16 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// What holds for a file. What is uncertain goes again once: each time, the customer may be invited anew.
     fn settings_of(&self, found: &InboxSheet) -> Result<Settings> {
-        Settings::find(self.global, Some(&found.path))
+        let mut settings = Settings::find(self.global, Some(&found.path))?;
+        if settings.resends_uncertain(&Typed::default())
+            && let Some(reader) = Reader::open(&settings.ledger(self.send.sandbox)?)?
+            && reader.has_gone_again(&found.file.path)?
+        {
+            settings.config.retry.on_uncertain = None;
+        }
+        Ok(settings)
     }
 
     /// Nothing is sent where results lie that this ledger has not made: it has lost its memory, or another has sent the sheet. A team's register

@@ -164,8 +164,7 @@ impl<'s> Opened<'s> {
         more["changed_rows"] = json!(changed);
         let typed = Typed::recorded(self.reader.typed(summary.run)?);
         more["resends_uncertain"] = self.settings.resends_uncertain(&typed).into();
-        let body = self.reader.first_body(summary.run, RowNumber(0))?;
-        more["purged"] = body.is_none().into();
+        more["could_retry"] = self.reader.could_retry(summary.run)?.into();
         more["needing"] = summary.counts.needing_a_person().into();
         let output = self.settings.output;
         output.show(summary, texts::SUMMARY, more).map(drop)

@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use vlens_batch::mapping::Config;
 
 fuzz_target!(|text: &str| {
-    if let Err(errors) = Config::parse(text, "vlens-batch.toml") {
+    if let Err(errors) = Config::parse(text, "vlens-batch.toml", None) {
         assert!(errors.excerpt.is_some());
     }
 });

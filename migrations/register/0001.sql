@@ -204,8 +204,8 @@ BEGIN
     END IF;
     SELECT c.key INTO found_key FROM bodies b JOIN claims c USING (tenant, key)
     WHERE b.tenant = the_tenant AND NOT EXISTS (SELECT FROM processes p WHERE p.id = c.process AND p.ledger = not_of)
-        AND (b.body = the_body OR (b.is_sent OR the_key IN (the_phone, the_email)) AND (b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
-            SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone))))
+        AND (b.body = the_body OR b.phone = the_phone OR b.email = the_email AND (the_phone IS NULL OR b.phone IS NULL AND NOT EXISTS (
+            SELECT FROM bodies o WHERE o.tenant = the_tenant AND o.key = b.key AND o.phone <> the_phone)))
         AND (the_key IN (the_phone, the_email) OR c.told_by <> the_told_by AND NOT EXISTS (
             SELECT FROM aliases a WHERE a.tenant = the_tenant AND a.key = c.key AND a.told_by = the_told_by
                 AND (a.body = the_body OR b.body <> the_body OR NOT b.is_sent)))

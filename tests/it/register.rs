@@ -174,6 +174,18 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     let counts = json!({"already_created": 1, "created": 1});
     assert_eq!(moody.runs("layla", GOOD, 0), (counts, 1));
     assert_eq!(moody.runs("nour", GOOD, 0), known);
+    // Nor is he another whose e-mail came later, and alone at a colleague's.
+    let mail = |computer: &str, row: &str| {
+        let file =
+            format!("phoneNumber,email,contractTypeId,fullName,_application\n{row},414,Ola,A7\n");
+        moody.team.world.file(format!("{computer}.csv"), file);
+        moody.runs(computer, GOOD, 0).1
+    };
+    moody.team.world.config(FAST);
+    assert_eq!(mail("ola", "01512345670,"), 1);
+    assert_eq!(mail("ola", "01512345670,o@example.com"), 0);
+    by_application();
+    assert_eq!(mail("rana", ",o@example.com"), 0);
     // Back again, with a ledger that has seen nothing.
     moody.team.world.config(FAST);
     write("adam", rows);

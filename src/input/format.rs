@@ -5,7 +5,7 @@ use std::str::Chars;
 use jiff::fmt::friendly::SpanPrinter;
 use jiff::{SignedDuration, Unit, civil};
 
-use super::encoding::cell_of_text;
+use super::file::cell_of_text;
 use crate::mapping::words::currency_of;
 use crate::model::{Cell, NumberFormat};
 

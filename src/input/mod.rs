@@ -2,7 +2,6 @@
 //! shows. What cannot be read is refused by its real name, with the way to a file that can. What a column means is not known here;
 //! neither is whether a value is a good one.
 
-mod encoding;
 mod file;
 mod format;
 mod package;
@@ -16,8 +15,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use self::encoding::utf16_by_its_zeros;
-use self::file::HEAD_BYTES;
+use self::file::{HEAD_BYTES, utf16_by_its_zeros};
 use self::package::{Package, damaged};
 use crate::error::Error;
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 
-use super::encoding::cell_of_text;
+use super::file::cell_of_text;
 use crate::error::Error;
 use crate::mapping::names::{HeaderMask, fold, is_personal};
 use crate::model::{

@@ -9,8 +9,7 @@ use encoding_rs::UTF_8;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-use super::encoding::{BREAKS, Basis, Lines, MAX_ROW_BYTES, cell_of_text, decide, undecodable};
-use super::file::Input;
+use super::file::{BREAKS, Basis, Input, Lines, MAX_ROW_BYTES, cell_of_text, decide, undecodable};
 use super::source::{MAX_COLUMNS, Options, Source};
 use crate::error::Error;
 use crate::mapping::names::is_personal;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use quick_xml::events::{BytesStart, Event};
 
-use super::encoding::{MAX_ROW_BYTES, cell_of_text};
+use super::file::{MAX_ROW_BYTES, cell_of_text};
 use super::format::{CellFormat, iso_date};
 use super::package::{Content, Xml, attribute, is_set};
 use super::source::{MAX_COLUMNS, Merge, Source};

@@ -3,14 +3,12 @@
 //! It knows no files, sockets, SQL, clock, environment or terminal; every other module imports it, and of them it imports `error` alone.
 
 mod invitation;
-mod outcome;
 mod printable;
 mod problem;
 mod row;
 mod run;
 
 pub use invitation::*;
-pub use outcome::*;
 pub use printable::*;
 pub use problem::*;
 pub use row::*;

@@ -29,7 +29,6 @@
 //! full), `accepted` (a session was created, whatever the client gets to see), `token` if so, `status` (null when none left), `fault` (its
 //! name in `behaviours.toml`), and for sessions `body`.
 
-mod faults;
 mod http;
 mod invitation;
 mod vendor;
@@ -45,7 +44,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::Error;
 
-pub use faults::{BEHAVIOURS, Behaviour};
+pub use http::{BEHAVIOURS, Behaviour};
 pub use vendor::{API_KEY, PASSWORD, SandboxOptions, TENANCY_NAME, USERNAME};
 
 use http::read_call;

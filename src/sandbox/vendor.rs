@@ -14,8 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::faults::{FaultPlan, FaultyCall};
-use super::http::{Answer, Call};
+use super::http::{Answer, Call, FaultPlan, FaultyCall};
 use super::invitation::{FORMS, InvitationBody, SessionBody, form};
 use crate::error::Error;
 

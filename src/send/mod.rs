@@ -4,7 +4,6 @@
 //! (whether a row is sent, and what follows from an outcome), `api` (every request's way); then what these lean on.
 
 mod api;
-mod calls;
 mod decide;
 mod import;
 mod limiter;

@@ -1,5 +1,5 @@
 //! Speaks the vendor's API: one method of the client for each call that this tool makes, and what is read of its answer; of an
-//! invitation's, one [`Outcome`].
+//! invitation's, one [`Outcome`]. And, beside the API, the [`Notifier`].
 //!
 //! Left out on purpose: no retry, no sleeping, no second attempt, no ledger. Every call here is one exchange, bounded in
 //! time and size, and says exactly whether its request began to leave: the rest is decided where ledger and limits are known.
@@ -8,12 +8,10 @@
 
 mod answer;
 mod forms;
-mod notify;
 mod transport;
 
 pub use answer::{RawAnswer, read_answer};
 pub use forms::read_form;
-pub use notify::Notifier;
 pub use transport::{BaseUrl, Fence, Way};
 
 use std::time::Duration;
@@ -21,6 +19,7 @@ use std::time::Duration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 use tokio_util::bytes::Bytes;
 
 use crate::clock;
@@ -271,6 +270,58 @@ fn secret_header(prefix: &str, secret: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::from_str(&format!("{prefix}{secret}")).ok()?;
     header.set_sensitive(true);
     is_one_word.then_some(header)
+}
+
+const TELL_TRIES: u32 = 3;
+/// Together with the pauses, three of them take twenty seconds at most.
+const TELL_TRY_MAX: Duration = Duration::from_secs(6);
+const TELL_PAUSE: Duration = Duration::from_secs(1);
+
+/// An address of the team's own that is told when a run starts and how it ends, so that somebody notices a run that never comes. It stands
+/// beside the API: it counts against no limit, and its failure changes nothing. It may be a secret itself, so it is never shown.
+#[derive(Debug, Clone)]
+pub struct Notifier {
+    http: reqwest::Client,
+    url: BaseUrl,
+}
+
+impl Notifier {
+    /// Takes `https` addresses, and `http` ones to this machine.
+    pub fn new(url: &str, way: &Way) -> Result<Notifier, Error> {
+        let url = BaseUrl::parse(url, false).map_err(|_| Error::of("notify_url_invalid", &[]))?;
+        Ok(Notifier {
+            http: http_client(&url, TELL_TRY_MAX, 1, way)?,
+            url,
+        })
+    }
+
+    /// Asks for what is below the address at `path`, or gives it the run's document. Tries three times. What went wrong last is logged,
+    /// and nothing else comes of it.
+    pub async fn tell(&self, path: &str, document: Option<String>) {
+        let mut why = String::new();
+        for nth in 0..TELL_TRIES {
+            if nth > 0 {
+                sleep(TELL_PAUSE).await;
+            }
+            let url = self.url.below(path);
+            let request = match document.clone() {
+                None => self.http.get(url),
+                Some(document) => {
+                    let request = self.http.post(url).body(document);
+                    request.header("content-type", "application/json")
+                }
+            };
+            let told = timeout(TELL_TRY_MAX, request.send()).await;
+            why = match told {
+                Ok(Ok(answer)) if answer.status().is_success() => return,
+                Ok(Ok(answer)) => format!("it answers {}", answer.status().as_u16()),
+                Ok(Err(error)) if error.is_connect() => "it cannot be reached".to_owned(),
+                Ok(Err(_)) => "the connection broke".to_owned(),
+                Err(_) => format!("no answer within {} s", TELL_TRY_MAX.as_secs()),
+            };
+        }
+        log::warn!("the address under [notify] was not told: {why}; the run is as it is");
+    }
 }
 
 #[cfg(test)]

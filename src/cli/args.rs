@@ -1,50 +1,19 @@
-//! The arguments as typed. What they mean together with environment and config is `settings`.
+//! The arguments as typed, and what they are made of: rates, lengths of time, languages. What they mean together with environment and config is `settings`.
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::TypedValueParser;
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::Output;
-pub use super::values::{LangArg, OnInvalid, Rate, SettledAs};
-use super::values::{age, contract_type, duration};
 use crate::input::Options;
 use crate::ledger::OnLoss;
 use crate::model::{ContractTypeId, RunId, Status};
 use crate::report::{ExportFormat, Language};
-use crate::sandbox::SandboxOptions;
 use crate::send::Wishes;
-
-/// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.
-#[derive(Debug, Parser)]
-#[command(
-    name = "vlens-batch",
-    version,
-    mut_subcommands(with_examples),
-    after_help = include_str!("help/examples.txt"),
-    after_long_help = concat!(
-        include_str!("help/examples.txt"), "\n\n", include_str!("help/environment.txt"), "\n\n", include_str!("help/exit_codes.txt")
-    )
-)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub command: Command,
-    #[command(flatten)]
-    pub global: Global,
-}
-
-/// Each command's examples stand under its name in one file; the commands of a command have the same.
-fn with_examples(command: clap::Command) -> clap::Command {
-    let heading = format!("== {}\n", command.get_name());
-    let (_, examples) = EXAMPLES.split_once(&heading).unwrap_or_default();
-    let examples = examples.split("\n\n== ").next().unwrap_or_default();
-    command
-        .after_help(examples)
-        .mut_subcommands(|command| command.after_help(examples))
-}
-
-const EXAMPLES: &str = include_str!("help/commands.txt");
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -58,64 +27,6 @@ pub struct Global {
     pub ledger: Option<PathBuf>,
     #[command(flatten)]
     pub output: Output,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Look at FILE's headers and rows and write a vlens-batch.toml that maps them
-    Init(InitArgs),
-    /// Read, map and validate every row; send nothing
-    Check(CheckArgs),
-    /// The main job: validate, record and send what is due; run again, it goes on where it stopped
-    Run(RunArgs),
-    /// Go on with what is due from the ledger alone; the file may be gone
-    Resume(ResumeArgs),
-    /// Make rows due again and send them
-    Retry(RetryArgs),
-    /// Say what became of uncertain rows; send nothing
-    Settle(SettleArgs),
-    /// Where a run stands; without RUN the newest
-    Status(StatusArgs),
-    /// All runs of the ledger, newest first
-    Runs,
-    /// Results as CSV, XLSX or JSONL
-    Export(ExportArgs),
-    /// One self-contained HTML page with plots
-    Report(ReportArgs),
-    /// Take in how far each customer's contract is, as FILE says: from the vendor's portal, a webhook log, or a system of your own
-    Follow(FollowArgs),
-    /// Check and send every complete sheet in a folder once, and put its results beside it
-    Inbox(InboxArgs),
-    /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
-    ContractTypes(ContractTypesArgs),
-    /// Write an XLSX for people to fill in, made from a contract type's form
-    Template(TemplateArgs),
-    /// Ask at a terminal for what it takes to be let in, try it, and keep it for this user
-    Account(AccountArgs),
-    /// The memory and the rate that several computers share, in PostgreSQL
-    Register(RegisterArgs),
-    /// Check config, credentials, API and ledger; say what to do about each failure
-    Doctor {
-        /// Allow plain http to a host that is not this machine
-        #[arg(long)]
-        allow_insecure_http: bool,
-    },
-    /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
-    Sandbox(SandboxOptions),
-    /// Copy the whole ledger, while it is in use
-    Backup {
-        /// Where to write the copy; an older backup of the same ledger is replaced
-        file: PathBuf,
-    },
-    /// Delete personal data and tokens of finished rows from the ledger
-    Purge(PurgeArgs),
-    /// Print shell completions
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-    },
-    /// Print the man page
-    Man,
 }
 
 #[derive(Debug, Clone, Default, Args, serde::Serialize)]
@@ -449,4 +360,82 @@ pub enum RegisterAction {
         #[arg(long)]
         without_the_others: bool,
     },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum OnInvalid {
+    /// Send the valid ones
+    #[default]
+    Skip,
+    /// Send nothing
+    Stop,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SettledAs {
+    /// The invitation exists
+    Created,
+    /// It does not; the row is due again
+    NotCreated,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    PerSecond(NonZeroU32),
+    PerMinute(NonZeroU32),
+    Unlimited,
+}
+
+impl FromStr for Rate {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let per = text.split_once('/');
+        match per.map(|(number, unit)| (number.trim().parse(), unit.trim())) {
+            None if text == "unlimited" => Ok(Rate::Unlimited),
+            Some((Ok(number), "s")) => Ok(Rate::PerSecond(number)),
+            Some((Ok(number), "min")) => Ok(Rate::PerMinute(number)),
+            _ => Err("write N/s, N/min or unlimited, N being 1 or more"),
+        }
+    }
+}
+
+pub fn contract_type() -> impl TypedValueParser<Value = ContractTypeId> {
+    clap::value_parser!(i64).range(1..).map(ContractTypeId)
+}
+
+/// A length of time: `90s`, `30m`, `2h`, `90d`.
+pub fn duration(text: &str) -> Result<Duration, &'static str> {
+    let day = jiff::SpanRelativeTo::days_are_24_hours();
+    let span = text
+        .parse()
+        .and_then(|span: jiff::Span| span.to_duration(day));
+    let duration = span.ok().and_then(|span| span.try_into().ok());
+    duration.ok_or("write a length of time such as 90s, 30m, 2h or 90d")
+}
+
+/// How long ago something was: `90d`, `12w` or `2y`. Smaller units are refused, as `m` means minutes to some and months to
+/// others, and what is deleted is gone.
+pub fn age(text: &str) -> Result<Duration, &'static str> {
+    let mut units = [("d", 1), ("w", 7), ("y", 365)].into_iter();
+    let days = units.find_map(|(unit, days)| {
+        let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(u64::from(number) * days)
+    });
+    let days = days.ok_or("write days, weeks or years: 90d, 12w or 2y")?;
+    Ok(Duration::from_secs(days * 86_400))
+}
+
+/// In what people are told outside the terminal.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LangArg {
+    /// The language of workbooks and pages [default: that of the sheet's headers]
+    #[arg(long, value_name = "LANG")]
+    pub lang: Option<Language>,
+}
+
+impl LangArg {
+    pub fn or_of(self, headers: &[String]) -> Language {
+        self.lang.unwrap_or_else(|| Language::of(headers))
+    }
 }

@@ -1,19 +1,22 @@
 //! Who we are at Vlens: user and secrets from the environment, from files that it or the config names, and from what `account` kept for
-//! this user. Secrets stand in no flag and in no config.
+//! this user. Secrets stand in no flag and in no config. And where requests go with them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::Parser;
+
 use super::files::{folder_of, read_text};
-use super::settings::{DEFAULT_BASE_URL, Own, Settings};
+use super::settings::{DEFAULT_BASE_URL, Own, Pace, SANDBOX_NAME, Settings};
 use super::system::{path_variable, variable};
 use crate::error::{Error, Result};
 use crate::mapping::Config;
 use crate::mapping::names::visible;
 use crate::model::{Binding, Secret};
 use crate::register::RegisterAddress;
+use crate::sandbox::{self, Sandbox, SandboxOptions};
 use crate::send::Credentials;
-use crate::vlens::BaseUrl;
+use crate::vlens::{BaseUrl, Client, Way};
 
 const REGISTER: &str = "VLENS_REGISTER";
 const REGISTER_PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
@@ -200,6 +203,64 @@ impl Settings {
             patience,
         };
         Ok(Some((place, path_variable(REGISTER_KEY_FILE))))
+    }
+}
+
+/// A place to send to, and what it takes to be let in.
+pub struct Destination {
+    pub client: Client,
+    /// What the ledger is bound to.
+    pub binding: Binding,
+    /// For the login; none when only sessions without a login are created.
+    pub credentials: Option<Credentials>,
+    /// The built-in stand-in, as long as it is sent to.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl Destination {
+    pub async fn sandbox(sending: &Pace) -> Result<Destination> {
+        // With the vendor's own limits, as `sandbox` has them.
+        let mut options = SandboxOptions::parse_from([SANDBOX_NAME]);
+        options.any_form = true;
+        let served = Sandbox::start(options).await?;
+        let base_url = BaseUrl::parse(&served.base_url, false)?;
+        let account = Account {
+            tenancy_name: sandbox::TENANCY_NAME.to_owned(),
+            api_key: Secret::new(sandbox::API_KEY),
+            credentials: Some(Credentials {
+                username: sandbox::USERNAME.to_owned(),
+                password: Secret::new(sandbox::PASSWORD),
+            }),
+        };
+        let mut target = Destination::new(&Way::default(), sending, base_url, account)?;
+        SANDBOX_NAME.clone_into(&mut target.binding.base_url);
+        target.sandbox = Some(served);
+        Ok(target)
+    }
+
+    pub fn of(
+        settings: &Settings,
+        sending: &Pace,
+        allow_insecure_http: bool,
+        needs_login: bool,
+    ) -> Result<Destination> {
+        let base_url = settings.base_url(allow_insecure_http)?;
+        let account = settings.account(needs_login)?;
+        Destination::new(&settings.way()?, sending, base_url, account)
+    }
+
+    pub fn new(way: &Way, sending: &Pace, url: BaseUrl, account: Account) -> Result<Destination> {
+        let (key, tenant) = (&account.api_key, account.tenancy_name);
+        let (timeout, concurrency) = (sending.timeout, sending.options.concurrency);
+        Ok(Destination {
+            binding: Binding {
+                base_url: url.as_str().to_owned(),
+                tenancy_name: tenant.clone(),
+            },
+            client: Client::new(url, way, key, tenant, timeout, concurrency)?,
+            credentials: account.credentials,
+            sandbox: None,
+        })
     }
 }
 

@@ -1,22 +1,22 @@
 //! Arguments, settings, secrets, printing, exit codes: opens the world and calls the rooms.
 
-pub mod args;
+mod args;
 mod commands;
 mod credentials;
 mod files;
-mod notice;
 mod output;
 mod settings;
 mod system;
-mod values;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use commands::Cli;
+
 use crate::error::{Ended, Error, Kind};
-use args::{Cli, Command};
+use commands::Command;
 use output::{Output, wrong_usage};
 use settings::Settings;
 use watch::Metrics;

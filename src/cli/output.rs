@@ -4,23 +4,32 @@
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Stdout, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::error::ErrorKind as ClapKind;
-use clap::{Args, ColorChoice};
+use clap::{Args, ColorChoice, ValueEnum};
+use indicatif::ProgressBar;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::values::LogFormat;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::model::{Note, RunId, printable, printable_lines, printable_styled, to_json};
-use crate::report::{Look, Progress};
+use crate::report::Look;
 
 /// Whether a result has begun on stdout: the document of an error behind it would be a second one.
 static HAS_BEGUN: AtomicBool = AtomicBool::new(false);
 /// The run that is under way, which every log line names, and its progress.
-static RUN: Mutex<Option<(RunId, Arc<Progress>)>> = Mutex::new(None);
+static RUN: Mutex<Option<(RunId, ProgressBar)>> = Mutex::new(None);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum LogFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line
+    Json,
+}
 
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Output {
@@ -351,11 +360,11 @@ fn or_gone<T>(written: io::Result<T>, whole: T) -> io::Result<T> {
 }
 
 /// From now on log lines name this run, and go around its progress.
-pub fn show_run(run: RunId, progress: &Arc<Progress>) {
-    *shown_run() = Some((run, Arc::clone(progress)));
+pub fn show_run(run: RunId, bar: &ProgressBar) {
+    *shown_run() = Some((run, bar.clone()));
 }
 
-fn shown_run() -> MutexGuard<'static, Option<(RunId, Arc<Progress>)>> {
+fn shown_run() -> MutexGuard<'static, Option<(RunId, ProgressBar)>> {
     RUN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -365,9 +374,15 @@ pub fn write_line(text: &str) {
         let _ = writeln!(io::stderr().lock(), "{}", printable_styled(text));
     };
     match &*shown_run() {
-        Some((_, progress)) => progress.suspend(write),
+        Some((_, bar)) => bar.suspend(write),
         None => write(),
     }
+}
+
+/// Asks the person who sits there; Enter is no.
+pub fn is_confirmed(question: &str) -> bool {
+    let mut prompt = cliclack::confirm(printable(question)).initial_value(false);
+    prompt.interact().unwrap_or(false)
 }
 
 /// By who has to act, if anybody has.

@@ -12,11 +12,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use toml::Spanned;
 
-use super::args::{Global, ReadArgs, RunArgs, SendArgs};
+use super::args::{Global, Rate, ReadArgs, RunArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{own_config, path_variable, variable};
-use super::values::Rate;
 use crate::error::{Error, Result, commands_need};
 use crate::input::Options;
 use crate::ledger::{Named, beside};
@@ -32,6 +31,8 @@ pub const CONFIG_NAME: &str = "vlens-batch.toml";
 pub const NO_CONFIG: &str = "none";
 const BASE_URL: &str = "VLENS_BASE_URL";
 pub const SANDBOX_LEDGER_NAME: &str = "vlens-batch.sandbox.db";
+/// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
+pub const SANDBOX_NAME: &str = "sandbox";
 pub const DEFAULT_BASE_URL: &str = "https://api.vlenseg.com";
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not 0");
 const PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("not 0");

@@ -1,27 +1,32 @@
 //! Watches a run: progress for the person, log lines for the operator, metrics for the collector (`--metrics-file`: Prometheus text
-//! format, replaced atomically, for `node_exporter`'s textfile collector).
+//! format, replaced atomically, for `node_exporter`'s textfile collector), and a word to the address of the team's own (`[notify]`) when
+//! it starts and how it ends.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::tz::TimeZone;
 use log::Level;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use super::files::{Readers, read_text, refuse_output, write_bytes};
-use super::output::{self, Output};
-use super::values::LogFormat;
+use super::output::{self, LogFormat, Output};
+use super::settings::Settings;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::model::{RunSummary, Status, Timestamp};
-use crate::report::{Progress, Tell, rendered};
-use crate::send::SendEvent;
+use crate::report::{as_float, counted, duration, rendered, thousands};
+use crate::send::{SendEvent, StopSignal};
+use crate::vlens::Notifier;
 
 pub struct Watch {
     output: Output,
-    progress: Arc<Progress>,
+    progress: Progress,
     metrics: Option<Metrics>,
     started: Instant,
 }
@@ -41,8 +46,8 @@ impl Watch {
             LogFormat::Json => Box::new(|line: &str| log::info!("{line}")) as Tell,
             LogFormat::Text => Box::new(output::write_line),
         });
-        let progress = Arc::new(Progress::begin(due, per_row, is_drawn, lines));
-        output::show_run(start.run, &progress);
+        let progress = Progress::begin(due, per_row, is_drawn, lines);
+        output::show_run(start.run, &progress.bar);
         let (source, ledger, tenant) = (&*start.source, &*start.ledger, &*start.tenancy_name);
         let fields = json!({ "source": source, "tenant": tenant, "ledger": ledger, "rows": start.rows, "due": due });
         output.log(Level::Info, "run begins", fields);
@@ -209,6 +214,166 @@ impl Metrics {
         // The collector is another user.
         if let Err(error) = write_bytes(&self.path, Readers::Everyone, text.as_bytes()) {
             log::warn!("{error}");
+        }
+    }
+}
+
+const LINE_EVERY: Duration = Duration::from_secs(30);
+
+/// Where plain lines of progress go, for logs and pipes.
+type Tell = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Progress on stderr while rows are sent: a bar on a terminal, elsewhere one plain line every thirty seconds or ten per cent,
+/// nothing when quiet. Whoever writes a log line while a bar stands writes it inside `suspend` of the bar.
+struct Progress {
+    /// Keeps count and time; drawn on a terminal alone.
+    bar: ProgressBar,
+    lines: Option<Tell>,
+    /// The time that a row takes at the rate limits.
+    per_row: Duration,
+    /// When a line was told last, and at which tenth of the whole.
+    told: Mutex<(Instant, u64)>,
+}
+
+impl Progress {
+    /// Of a run with so many rows that are due; shows a bar on stderr, which must be a terminal, or lines, or nothing.
+    fn begin(total: u64, per_row: Duration, is_drawn: bool, lines: Option<Tell>) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        if is_drawn {
+            let style = ProgressStyle::with_template("{bar:10} {human_pos}/{human_len} {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(Duration::from_secs(1));
+        }
+        Progress {
+            bar,
+            lines,
+            per_row,
+            told: Mutex::new((Instant::now(), 0)),
+        }
+    }
+
+    /// The run has come to so many rows that were created and so many that need a person.
+    fn step(&self, [created, problems]: [u64; 2]) {
+        let total = self.bar.length().unwrap_or(0);
+        let done = created + problems;
+        self.bar.set_position(done);
+        let details = details(created, problems, total, self.bar.elapsed(), self.per_row);
+        let Some(tell) = &self.lines else {
+            return self.bar.set_message(details);
+        };
+        let percent = done.saturating_mul(100) / total.max(1);
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.0.elapsed() >= LINE_EVERY || percent / 10 > told.1 {
+            *told = (Instant::now(), percent / 10);
+            let (done, total) = (thousands(done), thousands(total));
+            tell(&format!("{done} of {total} rows ({percent} %), {details}"));
+        }
+    }
+
+    /// Nothing is sent until then.
+    fn pause(&self, until: Timestamp) {
+        let until = until.local(&TimeZone::system()).strftime("%H:%M:%S");
+        let text = format!("paused: Vlens asks to wait until {until}");
+        match &self.lines {
+            None => self.bar.set_message(text),
+            Some(tell) => tell(&text),
+        }
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The rate and the time left are those of the whole run so far: within a minute whose limit is used up, the current rate says
+/// nothing. Where the limits allow no more than the pace so far, they tell the time left.
+fn details(
+    created: u64,
+    problems: u64,
+    total: u64,
+    elapsed: Duration,
+    per_row: Duration,
+) -> String {
+    let mut text = format!("{} created", thousands(created));
+    if problems > 0 {
+        text = format!("{text}, {}", counted(problems, "problem", "problems"));
+    }
+    let done = created + problems;
+    let mut per_row = per_row.as_secs_f64();
+    if done >= 20 {
+        let pace = elapsed.as_secs_f64() / as_float(done);
+        text = format!("{text}, {:.0} rows/min", 60.0 / pace.max(0.0001));
+        per_row = per_row.max(pace);
+    }
+    let left = per_row * as_float(total.saturating_sub(done));
+    if left > 0.0 {
+        text = format!("{text}, about {} left", duration(left));
+    }
+    text
+}
+
+/// The address of the team's own.
+pub struct Notice {
+    notifier: Notifier,
+    started: JoinHandle<()>,
+}
+
+impl Notice {
+    /// Tells of the start while the run goes on; none where nobody wants to be told.
+    pub fn begin(settings: &Settings) -> Result<Option<Notice>> {
+        let Some(url) = &settings.config.notify.url else {
+            return Ok(None);
+        };
+        let notifier = Notifier::new(url, &settings.way()?)?;
+        let told = notifier.clone();
+        let started = tokio::spawn(async move { told.tell("/start", None).await });
+        Ok(Some(Notice { notifier, started }))
+    }
+
+    /// Tells how it ended, unless a signal ends that; that the run was stopped by one is told as well.
+    pub async fn end<W>(self, ran: &Result<(RunSummary, Option<Error>, W)>, stop: &StopSignal) {
+        let (path, document) = as_told(ran);
+        let tell = async {
+            // In this order, whatever became of the first.
+            let _ = self.started.await;
+            self.notifier.tell(path, Some(document)).await;
+        };
+        if stop.is_stopping() {
+            tell.await;
+        } else {
+            let _ = stop.or_stop(tell).await;
+        }
+    }
+}
+
+/// Below which address, and what: a run's document without a file's name: neither its source nor a path, and no words that may hold one.
+fn as_told<W>(ran: &Result<(RunSummary, Option<Error>, W)>) -> (&'static str, String) {
+    let (path, mut document) = match ran {
+        Ok((run, None, _)) => ("", json!(run)),
+        Ok((run, Some(error), _)) if error.kind == Kind::NeedsPerson => ("", json!(run)),
+        Ok((run, Some(_), _)) => ("/fail", json!(run)),
+        Err(error) => ("/fail", json!({ "error": { "code": error.code } })),
+    };
+    if let Some(members) = document.as_object_mut() {
+        members.retain(|name, _| !["source", "reason", "ledger"].contains(&name.as_str()));
+    }
+    (path, document.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tables::rows;
+
+    #[test]
+    fn the_time_left_is_that_of_the_slower_of_limit_and_pace() {
+        for (done, seconds, per_row, expected) in
+            rows::<([u64; 2], u64, u64, &str)>("progress.left")
+        {
+            let [created, problems] = done;
+            let [elapsed, per_row] = [seconds, per_row].map(Duration::from_secs);
+            assert_eq!(details(created, problems, 1000, elapsed, per_row), expected);
         }
     }
 }

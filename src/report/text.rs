@@ -307,7 +307,7 @@ const STYLES: [(&str, Style); 5] = [
 ];
 
 /// `1234567` as `1,234,567`.
-pub(super) fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
 }
 
@@ -318,7 +318,7 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 }
 
 /// A span of time in its two largest units: `0.4s`, `27s`, `16m 27s`, `27h 47m`.
-pub(super) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     const PRINTER: SpanPrinter = SpanPrinter::new()
         .designator(Designator::HumanTime)
         .fractional(Some(FractionalUnit::Second));
@@ -337,7 +337,7 @@ pub(super) fn duration(seconds: f64) -> String {
     clippy::cast_precision_loss,
     reason = "no count of rows or milliseconds is near 2^53"
 )]
-pub(super) fn as_float(count: u64) -> f64 {
+pub fn as_float(count: u64) -> f64 {
     count as f64
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::{CommandFactory, Parser};
-use vlens_batch::cli::args::Cli;
+use vlens_batch::cli::Cli;
 
 use crate::support::World;
 

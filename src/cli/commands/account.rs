@@ -7,9 +7,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::target::{Destination, open_api};
+use super::register::open_api;
 use crate::cli::args::{AccountArgs, SendArgs};
-use crate::cli::credentials::{Account, AccountPart};
+use crate::cli::credentials::{Account, AccountPart, Destination};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{DEFAULT_BASE_URL, Settings};

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::ledger::is_rehearsal;
-use super::target::Destination;
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs, SendArgs};
+use crate::cli::credentials::Destination;
 use crate::cli::files::{
     Readers, beside, is_untouched, may_be_replaced, read_text, refuse_ending, write_file,
 };

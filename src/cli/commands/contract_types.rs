@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::check::form;
-use super::target::{Destination, open_api};
+use super::register::open_api;
 use crate::cli::args::{ContractTypesAction, ContractTypesArgs, ReadArgs, SendArgs, TemplateArgs};
+use crate::cli::credentials::Destination;
 use crate::cli::files::{
     Readers, may_be_replaced, read_text, refuse_ending, write_bytes, write_file,
 };

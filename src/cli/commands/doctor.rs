@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::check::{forms, user_public_key};
 use super::ledger::{KEEP_IT_HERE, is_made};
-use super::target::{Destination, open_api};
+use super::register::open_api;
 use crate::cli::args::{Global, SendArgs};
-use crate::cli::credentials::{AccountPart, SecretPlace};
+use crate::cli::credentials::{AccountPart, Destination, SecretPlace};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};

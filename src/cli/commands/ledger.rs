@@ -1,24 +1,25 @@
-//! The ledger as commands open it: where it is, to be read or locked to be written; and the commands that show what it holds (`status`, `runs`) or
-//! copy it (`backup`). They never wait for a run in progress.
+//! The ledger as commands open it: where it is, to be read or locked to be written; and the commands that show what it holds (`status`, `runs`),
+//! copy it (`backup`) or forget personal data (`purge`). Those that read never wait for a run in progress.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cli::args::{RunArgs, StatusArgs};
+use crate::cli::args::{PurgeArgs, RunArgs, StatusArgs};
 use crate::cli::files::{clear_left_behind, folder_of, refuse_output, tidy};
-use crate::cli::settings::{DEFAULT_BASE_URL, SANDBOX_LEDGER_NAME, Settings, Typed, quoted_path};
+use crate::cli::output::is_confirmed;
+use crate::cli::settings::{
+    DEFAULT_BASE_URL, SANDBOX_LEDGER_NAME, SANDBOX_NAME, Settings, Typed, quoted_path,
+};
 use crate::cli::system::{data_folder, host_name, path_variable, user_name};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
-use crate::model::{Binding, RowNumber, RunId, RunSummary, Stop, printable};
+use crate::model::{Binding, ResultRow, RowNumber, RunId, RunSummary, Stop, Timestamp, printable};
 use crate::report::{Further, not_done, reason, texts};
 use crate::send::StopSignal;
-
-/// What `base_url` is called for a rehearsal: the stand-in's port is another one each time, its ledger stays.
-pub const SANDBOX_NAME: &str = "sandbox";
 
 const CHANGED_SHOWN: u32 = 20;
 
@@ -152,6 +153,31 @@ impl<'s> Opened<'s> {
         }
         summary.ledger = self.path.display().to_string();
         summary
+    }
+
+    /// Named rows are dealt with all or none, and each that cannot be is named in this `error`.
+    pub fn refuse_unfit_rows(
+        &self,
+        run: RunId,
+        rows: &BTreeSet<RowNumber>,
+        fits: impl Fn(&ResultRow) -> bool,
+        error: &'static str,
+    ) -> Result<()> {
+        let mut others = Vec::new();
+        for &row in rows {
+            let result = self.reader.result(run, row)?;
+            if !result.is_some_and(|result| fits(&result)) {
+                others.push(row.to_string());
+            }
+        }
+        let rows = match others.as_slice() {
+            [] => return Ok(()),
+            [row] => format!("Row {row} of run {run} is"),
+            _ => format!("Rows {} of run {run} are", others.join(", ")),
+        };
+        let status = format!("status {run} --row {}", others[0]);
+        let status = self.further(run)?.reading(&status);
+        Err(Error::of(error, &[&rows, &status]))
     }
 
     pub fn show(&self, summary: &RunSummary) -> Result<()> {
@@ -331,4 +357,28 @@ pub fn backup(file: &Path, settings: &Settings) -> Ended {
     settings.output.show_file(&document, &told)?;
     // What was lost is not in the copy either.
     opened.memory.map(|()| None)
+}
+
+pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
+    let output = settings.output;
+    // Read only to say that there is none; held open, it would keep the log from being cut.
+    let path = Opened::find(settings, false)?.path;
+    let age_ms = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
+    let cutoff = Timestamp(clock::now().0.saturating_sub(age_ms));
+    let question = format!(
+        "Delete the personal data and tokens of rows finished before {cutoff} from {}? This cannot be undone.",
+        path.display()
+    );
+    if !args.yes && output.can_ask() && !is_confirmed(&question) {
+        return Err(Error::of(
+            "interrupted.questions",
+            &[&"Nothing was deleted"],
+        ));
+    }
+    let wait = args.wait.then(StopSignal::default);
+    let mut ledger = open_ledger(&path, settings, "purge", wait.as_ref(), None)?;
+    let (rows, tokens, kept) = ledger.purge_older_than(cutoff)?;
+    ledger.finish(None)?;
+    let document = json!({ "older_than": cutoff, "rows": rows, "tokens": tokens, "kept": kept });
+    output.show(&document, texts::PURGED, Value::Null)
 }

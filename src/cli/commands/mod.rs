@@ -1,9 +1,8 @@
-//! The commands, and the few that need nothing of the others.
+//! The command line, who does what it asks for, and the few commands that need nothing of the others.
 
 mod account;
 mod check;
 mod contract_types;
-mod decisions;
 mod doctor;
 mod follow;
 mod inbox;
@@ -12,21 +11,112 @@ mod ledger;
 mod register;
 mod results;
 mod run;
-mod target;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
-use crate::cli::args::{Cli, Command};
+use crate::cli::args::{
+    AccountArgs, CheckArgs, ContractTypesArgs, ExportArgs, FollowArgs, Global, InboxArgs, InitArgs,
+    PurgeArgs, RegisterArgs, ReportArgs, ResumeArgs, RetryArgs, RunArgs, SettleArgs, StatusArgs,
+    TemplateArgs,
+};
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
 use crate::report::texts;
 use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, USERNAME};
+
+/// Create Vlens invitations for a whole sheet of customers: each once, whatever is killed and whenever.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vlens-batch",
+    version,
+    mut_subcommands(with_examples),
+    after_help = include_str!("../help/examples.txt"),
+    after_long_help = concat!(
+        include_str!("../help/examples.txt"), "\n\n", include_str!("../help/environment.txt"), "\n\n", include_str!("../help/exit_codes.txt")
+    )
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Each command's examples stand under its name in one file; the commands of a command have the same.
+fn with_examples(command: clap::Command) -> clap::Command {
+    let heading = format!("== {}\n", command.get_name());
+    let (_, examples) = EXAMPLES.split_once(&heading).unwrap_or_default();
+    let examples = examples.split("\n\n== ").next().unwrap_or_default();
+    command
+        .after_help(examples)
+        .mut_subcommands(|command| command.after_help(examples))
+}
+
+const EXAMPLES: &str = include_str!("../help/commands.txt");
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at FILE's headers and rows and write a vlens-batch.toml that maps them
+    Init(InitArgs),
+    /// Read, map and validate every row; send nothing
+    Check(CheckArgs),
+    /// The main job: validate, record and send what is due; run again, it goes on where it stopped
+    Run(RunArgs),
+    /// Go on with what is due from the ledger alone; the file may be gone
+    Resume(ResumeArgs),
+    /// Make rows due again and send them
+    Retry(RetryArgs),
+    /// Say what became of uncertain rows; send nothing
+    Settle(SettleArgs),
+    /// Where a run stands; without RUN the newest
+    Status(StatusArgs),
+    /// All runs of the ledger, newest first
+    Runs,
+    /// Results as CSV, XLSX or JSONL
+    Export(ExportArgs),
+    /// One self-contained HTML page with plots
+    Report(ReportArgs),
+    /// Take in how far each customer's contract is, as FILE says: from the vendor's portal, a webhook log, or a system of your own
+    Follow(FollowArgs),
+    /// Check and send every complete sheet in a folder once, and put its results beside it
+    Inbox(InboxArgs),
+    /// List the tenant's contract types, or store their forms for `init`, `check`, `run` and `template`
+    ContractTypes(ContractTypesArgs),
+    /// Write an XLSX for people to fill in, made from a contract type's form
+    Template(TemplateArgs),
+    /// Ask at a terminal for what it takes to be let in, try it, and keep it for this user
+    Account(AccountArgs),
+    /// The memory and the rate that several computers share, in PostgreSQL
+    Register(RegisterArgs),
+    /// Check config, credentials, API and ledger; say what to do about each failure
+    Doctor {
+        /// Allow plain http to a host that is not this machine
+        #[arg(long)]
+        allow_insecure_http: bool,
+    },
+    /// Serve a local stand-in for the Vlens API on loopback, for rehearsals and tests
+    Sandbox(SandboxOptions),
+    /// Copy the whole ledger, while it is in use
+    Backup {
+        /// Where to write the copy; an older backup of the same ledger is replaced
+        file: PathBuf,
+    },
+    /// Delete personal data and tokens of finished rows from the ledger
+    Purge(PurgeArgs),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page
+    Man,
+}
 
 pub fn execute(cli: Cli) -> Ended {
     let global = &cli.global;
@@ -38,7 +128,7 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Run(args) => block_on(run::run(&args, &find(Some(&args.file))?)),
         Command::Resume(args) => block_on(run::resume(&args, &find(None)?)),
         Command::Retry(args) => block_on(run::retry(&args, &find(None)?)),
-        Command::Settle(args) => block_on(decisions::settle(&args, &find(None)?)),
+        Command::Settle(args) => block_on(register::settle(&args, &find(None)?)),
         Command::Status(args) => ledger::status(&args, &find(None)?),
         Command::Runs => ledger::runs(&find(None)?),
         Command::Export(args) => results::export(&args, &find(None)?),
@@ -56,7 +146,7 @@ pub fn execute(cli: Cli) -> Ended {
         } => block_on(doctor::doctor(allow_insecure_http, find(None), global)),
         Command::Sandbox(args) => block_on(sandbox(args, output)),
         Command::Backup { file } => ledger::backup(&file, &find(None)?),
-        Command::Purge(args) => decisions::purge(&args, &find(None)?),
+        Command::Purge(args) => ledger::purge(&args, &find(None)?),
         Command::Completions { shell } => print(output, |out| write_completions(shell, out)),
         Command::Man => print(output, write_man),
     }

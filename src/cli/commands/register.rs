@@ -1,4 +1,5 @@
-//! `register`: the memory and the rate that several computers share; and how whoever sends joins the team.
+//! `register`: the memory and the rate that several computers share; how whoever sends joins the team, and `settle`, of which it hears
+//! before the ledger does; and the way to Vlens for calls that belong to no run.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -7,17 +8,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::ledger::{Opened, open_ledger};
-use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs};
-use crate::cli::credentials::{AccountPart, REGISTER_KEY_FILE, named_by, read_secret};
+use super::ledger::{Opened, is_rehearsal, open_ledger};
+use crate::cli::args::{RegisterAction, RegisterArgs, SendArgs, SettleArgs, SettledAs};
+use crate::cli::credentials::{AccountPart, Destination, REGISTER_KEY_FILE, named_by, read_secret};
 use crate::cli::settings::Settings;
-use crate::cli::system::{host_name, user_name};
+use crate::cli::system::{host_name, user_name, watch_signals};
 use crate::clock;
 use crate::error::{Ended, Error, Result};
-use crate::ledger::Ledger;
-use crate::model::{Binding, CustomerKey, RowNumber, RunId, Status};
+use crate::ledger::{Event, Ledger, Reader, Writer};
+use crate::model::{Binding, CustomerKey, ResultRow, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Register, RegisterAddress, TeamKey};
 use crate::report::texts;
+use crate::send::{Api, Limiter, Limits, StopSignal};
 
 /// How long a register that is out of reach is waited for, unless somebody waits for as long as it takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -141,8 +143,42 @@ pub async fn ask_again(register: &Register, ledger: &Ledger, run: RunId) -> Resu
     Ok(())
 }
 
+/// A person says what became of uncertain rows. Nothing is sent.
+pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
+    let opened = Opened::find(settings, false)?;
+    opened.memory.clone()?;
+    let run = opened.run(args.run)?;
+    let further = opened.further(run)?;
+    let wait = args.wait.then(StopSignal::default);
+    let mut ledger = open_ledger(&opened.path, settings, "settle", wait.as_ref(), None)?;
+    let rows: BTreeSet<RowNumber> = args.row.iter().copied().map(RowNumber).collect();
+    let fits = |row: &ResultRow| row.status == Status::Uncertain;
+    let refuse_unfit = || opened.refuse_unfit_rows(run, &rows, fits, "row_not_uncertain");
+    refuse_unfit()?;
+    let named = (!args.all).then_some(&rows);
+    let (event, status, word) = match args.what {
+        SettledAs::Created => (Event::SettledCreated, Status::Created, "created"),
+        SettledAs::NotCreated => (Event::SettledNotCreated, Status::Pending, "not-created"),
+    };
+    if !is_rehearsal(&opened.reader) {
+        settle_for_team(settings, &mut ledger, run, named, status, refuse_unfit).await?;
+    }
+    let settled = ledger.settle(run, event, named, &clock::moment())?;
+    ledger.finish(None)?;
+    if status == Status::Created && settled > 0 {
+        settings.output.say(
+            "A row settled as created leaves its customer without a link: that was in the lost answer, and nothing gives it back."
+        );
+    }
+    let document = json!({ "run": run, "settled": settled, "as": word });
+    let resume = format!("resume {run}");
+    let resume = (settled > 0 && status == Status::Pending).then(|| further.sending(&resume));
+    let more = json!({ "word": word, "resume": resume });
+    settings.output.show(&document, texts::SETTLED, more)
+}
+
 /// Has the register take down what a person says of uncertain rows, before the ledger does.
-pub async fn settle(
+async fn settle_for_team(
     settings: &Settings,
     ledger: &mut Ledger,
     run: RunId,
@@ -249,4 +285,48 @@ async fn rebuild(
     let (missing, ready) = register.remembered(without_the_others).await?;
     ledger.all_told()?;
     Ok(json!({ "given": given, "missing": missing, "ready": ready }))
+}
+
+/// Calls that belong to no run, noted in the ledger where there is one for this address and tenant.
+pub async fn open_api(
+    settings: &Settings,
+    target: Destination,
+    command: &'static str,
+    wait: bool,
+) -> Result<Api> {
+    let sending = settings.sending(&SendArgs::default());
+    let path = settings.ledger(false)?;
+    let stop = watch_signals(settings.output, Some(sending.timeout));
+    let binding = &target.binding;
+    let mut ledger = None;
+    if Reader::open(&path)?.is_some_and(|reader| reader.binding == *binding) {
+        let wait = wait.then_some(&*stop);
+        ledger = Some(open_ledger(&path, settings, command, wait, Some(binding))?);
+    }
+    let limiter = limiter(ledger.as_ref(), sending.limits)?;
+    let joining = join(settings, binding, ledger.as_mut(), PATIENCE);
+    let joined = stop.or_stop(joining).await;
+    let register = joined.map_err(|_| Error::of("interrupted", &[]))??;
+    let ledger = ledger.map(Writer::start).transpose()?;
+    let (client, login) = (target.client, target.credentials);
+    Ok(Api::new(client, login, limiter, ledger, register, stop))
+}
+
+/// The limiter, with what this and other processes have sent in the last minute, and the pause that Vlens asked them for. A request
+/// that nobody saw answered counts as answered just now.
+pub fn limiter(ledger: Option<&Ledger>, limits: Limits) -> Result<Limiter> {
+    /// A little more than the longest window of the limits.
+    const RECENT_MS: i64 = 61_000;
+    let mut limiter = Limiter::new(limits);
+    let Some(ledger) = ledger else {
+        return Ok(limiter);
+    };
+    let most = limits.per_minute.or(limits.per_second);
+    let most = most.map_or(0, |n| n.get() as usize).saturating_mul(2);
+    let newest_first = ledger.recent_answers(RECENT_MS, most, &clock::moment())?;
+    for ago_ms in newest_first.into_iter().rev() {
+        limiter.seed(clock::steady().saturating_sub(Duration::from_millis(ago_ms)));
+    }
+    limiter.pause(clock::steady(), ledger.pause_left(&clock::moment())?);
+    Ok(limiter)
 }

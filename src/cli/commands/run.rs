@@ -12,17 +12,15 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::check::{HeldBack, dry_run, held_back, input, open_sheet};
-use super::decisions::{is_confirmed, refuse_unfit_rows};
 use super::ledger::{Opened, ended_as, lock, prepare_place, worker};
-use super::register::{self, PATIENCE};
+use super::register::{self, PATIENCE, limiter};
 use super::results::Results;
-use super::target::{Destination, limiter};
 use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
-use crate::cli::notice::Notice;
-use crate::cli::output;
+use crate::cli::credentials::Destination;
+use crate::cli::output::{self, is_confirmed};
 use crate::cli::settings::{Pace, Settings};
 use crate::cli::system::{caught, watch_signals};
-use crate::cli::watch::{Metrics, Watch};
+use crate::cli::watch::{Metrics, Notice, Watch};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::failpoint;
@@ -95,7 +93,8 @@ pub async fn retry(args: &RetryArgs, settings: &Settings) -> Ended {
     let waiting = (!is_any_named).then_some(Status::Pending);
     let statuses: Vec<Status> = meant.map(|kind| kind.1).chain(waiting).collect();
     let fits = |row: &ResultRow| statuses.contains(&row.status) && !row.is_purged();
-    refuse_unfit_rows(&flow.opened()?, begun.run, &rows, fits, "row_not_retryable")?;
+    flow.opened()?
+        .refuse_unfit_rows(begun.run, &rows, fits, "row_not_retryable")?;
     begun.wanted = Wanted::Again(statuses, Some(rows).filter(|rows| !rows.is_empty()));
     flow.tell(flow.deliver(begun).await)
 }

@@ -63,14 +63,17 @@ pub struct CheckTally {
     empty: Vec<(String, Vec<usize>, u64)>,
     /// The first valid row as a form would show it: `row`, and `fields` with labels and values.
     pub filled: Option<Json>,
-    /// By column (empty for the row as a whole) and by code (none for repairs), in the sheet's order.
+    /// In the sheet's order.
     #[serde(skip)]
-    groups: IndexMap<(String, Option<Cow<'static, str>>), Group>,
+    groups: IndexMap<Kind, Group>,
     /// The lists of the document, if one is wanted. Nothing of it is written before the sheet has been read to its end; until then
     /// they wait, in memory while they are short, else in unnamed temporary files. Values are in full: the user asked for them.
     #[serde(skip)]
     lists: Option<HashMap<&'static str, SpooledTempFile>>,
 }
+
+/// A column (empty for the row as a whole), and a code (none for repairs).
+type Kind = (String, Option<Cow<'static, str>>);
 
 /// Problems of one kind in one column, or repairs in it.
 #[derive(Debug, Default, Serialize)]
@@ -114,19 +117,15 @@ impl CheckTally {
             *count += u64::from(is_empty);
         }
         for problem in judged.problems() {
-            let column = problem.column.as_deref().unwrap_or_default();
-            self.group(
-                column,
-                Some(problem.code.clone()),
-                row,
-                &problem.value,
-                &problem.message,
-            );
+            let column = problem.column.clone().unwrap_or_default();
+            let kind = (column, Some(problem.code.clone()));
+            self.group(kind, row, &problem.value, &problem.message);
             self.list("problems", problem)?;
         }
         for repair in &judged.repairs {
             self.repaired += 1;
-            self.group(&repair.column, None, row, &repair.from, &mask(&repair.to));
+            let kind = (repair.column.clone(), None);
+            self.group(kind, row, &repair.from, &mask(&repair.to));
             self.list("repairs", repair)?;
         }
         Ok(())
@@ -161,15 +160,8 @@ impl CheckTally {
         Ok(())
     }
 
-    fn group(
-        &mut self,
-        column: &str,
-        code: Option<Cow<'static, str>>,
-        row: RowNumber,
-        value: &str,
-        message: &str,
-    ) {
-        let group = self.groups.entry((column.to_owned(), code)).or_default();
+    fn group(&mut self, kind: Kind, row: RowNumber, value: &str, message: &str) {
+        let group = self.groups.entry(kind).or_default();
         group.count += 1;
         let first = group.examples.first();
         group.is_mixed |= first.is_some_and(|first| first["message"] != message);
@@ -195,13 +187,11 @@ impl CheckTally {
     }
 
     /// Problems by column and kind, or repairs by column; the largest group first.
-    fn groups(&self, of_problems: bool) -> Vec<(&str, Option<&str>, &Group)> {
+    fn groups(&self, of_problems: bool) -> Vec<(&Kind, &Group)> {
         let groups = self.groups.iter();
         let groups = groups.filter(|((_, code), _)| code.is_some() == of_problems);
-        let groups =
-            groups.map(|((column, code), group)| (column.as_str(), code.as_deref(), group));
         let mut groups: Vec<_> = groups.collect();
-        groups.sort_by_key(|(_, _, group)| Reverse(group.count));
+        groups.sort_by_key(|(_, group)| Reverse(group.count));
         groups
     }
 
@@ -210,11 +200,9 @@ impl CheckTally {
     pub fn text(&self, more: &Json, headers: &HeaderMask, lines: usize, look: Look) -> String {
         let shown = |of_problems| {
             let groups = self.groups(of_problems).into_iter();
-            let groups = groups.map(|(column, code, group)| {
-                let (column, meaning) = (
-                    headers.header(column),
-                    code.and_then(|code| meaning(code, false)),
-                );
+            let groups = groups.map(|((column, code), group)| {
+                let meaning = code.as_deref().and_then(|code| meaning(code, false));
+                let column = headers.header(column);
                 context! { column, meaning, ..Value::from(Serde(group)) }
             });
             groups.collect::<Vec<Value>>()
@@ -257,11 +245,8 @@ impl CheckTally {
             "notes": notes,
         });
         // The lists follow in the same object.
-        write!(
-            out,
-            "{}",
-            printable_json(&head.to_string()).trim_end_matches('}')
-        )?;
+        let head = head.to_string();
+        write!(out, "{}", printable_json(&head).trim_end_matches('}'))?;
         for name in LISTS {
             write!(out, ",\"{name}\":[")?;
             if let Some(list) = self.lists.as_mut().and_then(|lists| lists.get_mut(name)) {
@@ -335,9 +320,7 @@ impl Annotator {
         let widths = &shape.layout.widths;
         let width = |at: usize| match at.checked_sub(1) {
             // The format counts the room beside the letters too.
-            Some(at) => widths
-                .get(&columns[at])
-                .map(|width| (width - 0.71).max(1.0)),
+            Some(at) => Some((widths.get(&columns[at])? - 0.71).max(1.0)),
             None => Some(f64::from(TOLD_WIDTH)),
         };
         book.header(header_row, &names, width, |_| None)?;
@@ -439,10 +422,13 @@ impl Annotator {
     /// is a row.
     fn write_overview(&mut self, tally: &CheckTally, notes: &[String]) -> Result<()> {
         let language = self.shape.language;
-        let problems = tally.groups(true).into_iter().map(|(column, code, group)| {
-            let meaning = language.meaning(code.unwrap_or_default());
-            context! { column => printable(column), meaning, count => group.count }
-        });
+        let problems = tally
+            .groups(true)
+            .into_iter()
+            .map(|((column, code), group)| {
+                let meaning = language.meaning(code.as_deref().unwrap_or_default());
+                context! { column => printable(column), meaning, count => group.count }
+            });
         let notes = notes.iter().map(|note| language.tell(NOTES, note));
         let values = context! {
             w => Serde(language.words()),

@@ -72,12 +72,9 @@ impl Export<'_> {
     fn csv(&self, out: impl Write, rows: &mut RowFeed<'_>) -> Result<()> {
         let mut builder = csv::WriterBuilder::new();
         let mut writer = builder.buffer_capacity(BUFFER_BYTES).from_writer(out);
-        let names = self
-            .columns
-            .iter()
-            .map(String::as_str)
-            .chain(RESULT_COLUMNS);
-        let written = writer.write_record(names.map(guarded).map(Cow::into_owned));
+        let columns = self.columns.iter().map(String::as_str);
+        let names = columns.chain(RESULT_COLUMNS).map(guarded);
+        let written = writer.write_record(names.map(Cow::into_owned));
         written.map_err(|error| Error::unwritten(&error))?;
         rows(&mut |row| {
             let results = self.results(row, Language::English).map(as_cell);
@@ -100,12 +97,8 @@ impl Export<'_> {
             let cells = self.cells(row).map(|(_, cell)| cell.as_shown().into());
             let source: Map<String, Json> = keys.iter().cloned().zip(cells).collect();
             let mut line = Map::from_iter([("source".to_owned(), source.into())]);
-            line.extend(
-                names
-                    .iter()
-                    .cloned()
-                    .zip(self.results(row, Language::English)),
-            );
+            let results = self.results(row, Language::English);
+            line.extend(names.iter().cloned().zip(results));
             let written = to_json(&mut out, &line).and_then(|()| out.write_all(b"\n"));
             written.map_err(|error| Error::unwritten(&error))
         })?;

@@ -106,17 +106,11 @@ impl TemplateSpec<'_> {
         let has_label = |language: &Language| !label(language).is_empty();
         let is_told = self.languages.iter().any(has_label);
         let languages = if is_told { self.languages } else { both };
-        let mut labels: Vec<&str> = languages
-            .iter()
-            .filter(|it| has_label(it))
-            .map(label)
-            .collect();
+        let told = languages.iter().filter(|it| has_label(it));
+        let mut labels: Vec<&str> = told.map(label).collect();
         labels.dedup();
-        let mark = if self.is_required(column) {
-            REQUIRED
-        } else {
-            ""
-        };
+        let is_required = self.is_required(column);
+        let mark = if is_required { REQUIRED } else { "" };
         let marked = labels.iter().map(|label| format!("{label}{mark}"));
         marked.collect()
     }

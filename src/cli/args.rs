@@ -10,7 +10,6 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::Output;
 use crate::input::Options;
-use crate::ledger::OnLoss;
 use crate::model::{ContractTypeId, RunId, Status};
 use crate::report::{ExportFormat, Language};
 use crate::send::Wishes;
@@ -135,24 +134,6 @@ pub struct RunArgs {
     pub send: SendArgs,
 }
 
-impl RunArgs {
-    pub fn on_loss(&self) -> OnLoss {
-        match self.assume_sent {
-            Some(number) => OnLoss::AssumeSent(number),
-            None if self.new_ledger => OnLoss::NewLedger,
-            None => OnLoss::Refuse,
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// The run [default: the newest]
-    pub run: Option<RunId>,
-    #[command(flatten)]
-    pub send: SendArgs,
-}
-
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(true))]
 pub struct RetryArgs {
@@ -191,15 +172,6 @@ pub struct SettleArgs {
     /// Wait for the ledger while another process is running on it
     #[arg(long)]
     pub wait: bool,
-}
-
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// The run [default: the newest]
-    pub run: Option<RunId>,
-    /// Show this row's whole history
-    #[arg(long, value_name = "N")]
-    pub row: Option<u32>,
 }
 
 #[derive(Debug, Default, Args)]
@@ -260,17 +232,6 @@ pub struct FollowArgs {
     pub at: Option<String>,
     #[command(flatten)]
     pub layout: Options,
-}
-
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The run [default: the newest]
-    pub run: Option<RunId>,
-    /// Where to write; `-` is standard output
-    #[arg(long, value_name = "FILE", default_value = "-")]
-    pub output: PathBuf,
-    #[command(flatten)]
-    pub lang: LangArg,
 }
 
 #[derive(Debug, Args)]

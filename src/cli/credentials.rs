@@ -22,14 +22,8 @@ const REGISTER: &str = "VLENS_REGISTER";
 const REGISTER_PASSWORD_FILE: &str = "VLENS_REGISTER_PASSWORD_FILE";
 pub const REGISTER_KEY_FILE: &str = "VLENS_REGISTER_KEY_FILE";
 
-/// What it takes to be let in.
-pub struct Account {
-    /// Empty when none is needed.
-    pub tenancy_name: String,
-    pub api_key: Secret,
-    /// None when there is no login.
-    pub credentials: Option<Credentials>,
-}
+/// What it takes to be let in: the tenant, empty when none is needed; the API key; none to log in with when there is no login.
+pub type Account = (String, Secret, Option<Credentials>);
 
 /// What an account is made of, called as its variable in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
@@ -54,13 +48,12 @@ impl Settings {
     /// Everything that is missing is told at once. Where no login is needed, one is there if it can be.
     pub fn account(&self, needs_login: bool) -> Result<Account> {
         let (api_key, tenancy_name) = (self.secret(AccountPart::ApiKey)?, self.tenancy_name()?);
-        let (username, password) = match (
-            self.named(AccountPart::Username),
-            self.secret(AccountPart::Password),
-        ) {
-            (username, password) if needs_login => (username?, password?),
-            (username, password) => (username.unwrap_or_default(), password.unwrap_or_default()),
-        };
+        let mut username = self.named(AccountPart::Username);
+        let mut password = self.secret(AccountPart::Password);
+        if !needs_login {
+            (username, password) = (username.or(Ok(None)), password.or(Ok(None)));
+        }
+        let (username, password) = (username?, password?);
         let parts = [
             (AccountPart::ApiKey, api_key.is_some()),
             (AccountPart::Username, !needs_login || username.is_some()),
@@ -70,13 +63,10 @@ impl Settings {
         let unset = parts.into_iter().filter(|(_, is_there)| !is_there);
         let unset: Vec<AccountPart> = unset.map(|(part, _)| part).collect();
         let login = username.zip(password);
-        Ok(Account {
-            api_key: api_key
-                .filter(|_| unset.is_empty())
-                .ok_or_else(|| self.missing(&unset))?,
-            tenancy_name: tenancy_name.unwrap_or_default(),
-            credentials: login.map(|(username, password)| Credentials { username, password }),
-        })
+        let login = login.map(|(username, password)| Credentials { username, password });
+        let api_key = api_key.filter(|_| unset.is_empty());
+        let api_key = api_key.ok_or_else(|| self.missing(&unset))?;
+        Ok((tenancy_name.unwrap_or_default(), api_key, login))
     }
 
     /// A part of the account, and in words where it is; none where nothing tells.
@@ -107,14 +97,12 @@ impl Settings {
             Some((text.as_deref()?, path))
         });
         Ok(told.next().map(|(text, config)| {
+            let shown = config.display();
             let Some(member) = member else {
-                return (
-                    SecretPlace::Here(Secret::new(text)),
-                    config.display().to_string(),
-                );
+                return (SecretPlace::Here(Secret::new(text)), shown.to_string());
             };
             let path = folder_of(config).join(text);
-            let place = named_by(&path, &format!("{member} in {}", config.display()));
+            let place = named_by(&path, &format!("{member} in {shown}"));
             (SecretPlace::File(path), place)
         }))
     }
@@ -224,14 +212,12 @@ impl Destination {
         options.any_form = true;
         let served = Sandbox::start(options).await?;
         let base_url = BaseUrl::parse(&served.base_url, false)?;
-        let account = Account {
-            tenancy_name: sandbox::TENANCY_NAME.to_owned(),
-            api_key: Secret::new(sandbox::API_KEY),
-            credentials: Some(Credentials {
-                username: sandbox::USERNAME.to_owned(),
-                password: Secret::new(sandbox::PASSWORD),
-            }),
+        let login = Credentials {
+            username: sandbox::USERNAME.to_owned(),
+            password: Secret::new(sandbox::PASSWORD),
         };
+        let tenant = sandbox::TENANCY_NAME.to_owned();
+        let account = (tenant, Secret::new(sandbox::API_KEY), Some(login));
         let mut target = Destination::new(&Way::default(), sending, base_url, account)?;
         SANDBOX_NAME.clone_into(&mut target.binding.base_url);
         target.sandbox = Some(served);
@@ -250,15 +236,15 @@ impl Destination {
     }
 
     pub fn new(way: &Way, sending: &Pace, url: BaseUrl, account: Account) -> Result<Destination> {
-        let (key, tenant) = (&account.api_key, account.tenancy_name);
+        let (tenant, key, credentials) = account;
         let (timeout, concurrency) = (sending.timeout, sending.options.concurrency);
         Ok(Destination {
             binding: Binding {
                 base_url: url.as_str().to_owned(),
                 tenancy_name: tenant.clone(),
             },
-            client: Client::new(url, way, key, tenant, timeout, concurrency)?,
-            credentials: account.credentials,
+            client: Client::new(url, way, &key, tenant, timeout, concurrency)?,
+            credentials,
             sandbox: None,
         })
     }
@@ -267,10 +253,8 @@ impl Destination {
 /// A file that is to hold a secret, for people; not shown where it is not there: somebody may have written the secret itself.
 pub fn named_by(path: &Path, what: &str) -> String {
     let shown = path.exists().then(|| path.display().to_string());
-    format!(
-        "{} (named by {what})",
-        shown.as_deref().unwrap_or("The file")
-    )
+    let shown = shown.as_deref().unwrap_or("The file");
+    format!("{shown} (named by {what})")
 }
 
 /// The content of a file that holds nothing but a secret; `named` says for people which.

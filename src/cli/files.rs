@@ -367,11 +367,8 @@ impl InboxSheet {
 fn looks(file: &Metadata) -> (i64, i64) {
     let modified = file.modified().unwrap_or(UNIX_EPOCH);
     let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (size, modified) = (
-        i64::try_from(file.len()),
-        i64::try_from(modified.as_millis()),
-    );
-    (size.unwrap_or(i64::MAX), modified.unwrap_or(i64::MAX))
+    let whole = |number: u128| i64::try_from(number).unwrap_or(i64::MAX);
+    (whole(file.len().into()), whole(modified.as_millis()))
 }
 
 /// The name of a sheet without its ending, and whether it is a marked one's; none for what is something else, or is put here by this

@@ -42,7 +42,7 @@ fn run(cli: Cli) -> Ended {
     // And the sheet, beside which the config may be.
     let (metrics_file, sheet) = match &cli.command {
         Command::Run(args) => (args.send.metrics_file.clone(), Some(args.file.clone())),
-        Command::Resume(args) => (args.send.metrics_file.clone(), None),
+        Command::Resume { send, .. } => (send.metrics_file.clone(), None),
         Command::Retry(args) => (args.send.metrics_file.clone(), None),
         Command::Inbox(args) => (args.metrics_file.clone(), Some(args.dir.join("any.csv"))),
         _ => (None, None),

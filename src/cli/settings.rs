@@ -68,10 +68,9 @@ impl Settings {
         let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
         let own = own.transpose()?;
         let under = own.as_ref().map(|(config, _)| config);
-        let config = if let Some(path) = &config_path {
-            read_config(path, under)?
-        } else {
-            Config::parse("", CONFIG_NAME, under)?
+        let config = match &config_path {
+            Some(path) => read_config(path, under)?,
+            None => Config::parse("", CONFIG_NAME, under)?,
         };
         let settings = Settings {
             output: global.output,
@@ -140,10 +139,8 @@ impl Settings {
         let told = |config: &Config| config.api.base_url.clone();
         let told = || configs.into_iter().flatten().find_map(told);
         let text = variable(BASE_URL)?.or_else(told);
-        BaseUrl::parse(
-            text.as_deref().unwrap_or(DEFAULT_BASE_URL),
-            allow_insecure_http,
-        )
+        let text = text.as_deref().unwrap_or(DEFAULT_BASE_URL);
+        BaseUrl::parse(text, allow_insecure_http)
     }
 
     /// The proxy that the environment names, checked when it is used; where it names none, the system's holds. And the authorities to
@@ -443,9 +440,8 @@ fn as_typed(args: &ReadArgs) -> String {
     let options = serde_json::to_value(args).unwrap_or_default();
     let mut typed: Vec<String> = Vec::new();
     for (name, value) in options.as_object().into_iter().flatten() {
-        let values = value
-            .as_array()
-            .map_or(std::slice::from_ref(value), Vec::as_slice);
+        let several = value.as_array();
+        let values = several.map_or(std::slice::from_ref(value), Vec::as_slice);
         for value in values.iter().filter(|value| !value.is_null()) {
             let word = match value.as_str() {
                 Some("\t") => "tab".to_owned(),

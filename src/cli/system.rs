@@ -111,19 +111,18 @@ pub fn own_config() -> Option<PathBuf> {
 /// As a variable says, else in the user's home folder. On Unix, what the system's list of users says of that is not asked: a job that
 /// was given no home must not write into one.
 fn user_folder(unix: (&str, &str), windows: (&str, &str)) -> Option<PathBuf> {
-    let (named, home) = if cfg!(windows) {
-        (
-            path_variable(windows.0),
-            std::env::home_dir().map(|home| home.join(windows.1)),
-        )
+    let ((named, below), home) = if cfg!(windows) {
+        (windows, std::env::home_dir())
     } else {
-        let home = path_variable("HOME").map(|home| home.join(unix.1));
-        (path_variable(unix.0), home)
+        (unix, path_variable("HOME"))
     };
+    let places = [path_variable(named), home.map(|home| home.join(below))];
     // Else it would be another one in each folder.
-    let is_one = |path: &PathBuf| path.is_absolute();
-    let folder = named.filter(is_one).or(home.filter(is_one))?;
-    Some(folder.join("vlens-batch"))
+    let mut places = places
+        .into_iter()
+        .flatten()
+        .filter(|path| path.is_absolute());
+    Some(places.next()?.join("vlens-batch"))
 }
 
 /// What comes so soon after a signal is the same one.

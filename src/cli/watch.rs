@@ -5,7 +5,6 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Receiver;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -15,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::files::{Readers, read_text, refuse_output, write_bytes};
-use super::output::{self, LogFormat, Output};
+use super::output::{self, Output};
 use super::settings::Settings;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
@@ -26,9 +25,12 @@ use crate::vlens::Notifier;
 
 pub struct Watch {
     output: Output,
-    progress: Progress,
+    /// Progress: keeps count and time; drawn on a terminal alone.
+    bar: ProgressBar,
+    is_drawn: bool,
+    /// The time that a row takes at the rate limits.
+    per_row: Duration,
     metrics: Option<Metrics>,
-    started: Instant,
 }
 
 impl Watch {
@@ -40,32 +42,28 @@ impl Watch {
         per_row: Duration,
         metrics: Option<&Path>,
     ) -> Self {
-        let is_told = !output.quiet && due > 0;
-        let is_drawn = is_told && output.is_screen();
-        let lines = (is_told && !is_drawn).then(|| match output.log_format {
-            LogFormat::Json => Box::new(|line: &str| log::info!("{line}")) as Tell,
-            LogFormat::Text => Box::new(output::write_line),
-        });
-        let progress = Progress::begin(due, per_row, is_drawn, lines);
-        output::show_run(start.run, &progress.bar);
+        let is_drawn = !output.quiet && due > 0 && output.is_screen();
+        let bar = ProgressBar::with_draw_target(Some(due), ProgressDrawTarget::hidden());
+        if is_drawn {
+            let style = ProgressStyle::with_template("{bar:10} {human_pos}/{human_len} {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_draw_target(ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(Duration::from_secs(1));
+        }
+        output::show_run(start.run, &bar);
         let (source, ledger, tenant) = (&*start.source, &*start.ledger, &*start.tenancy_name);
         let fields = json!({ "source": source, "tenant": tenant, "ledger": ledger, "rows": start.rows, "due": due });
         output.log(Level::Info, "run begins", fields);
         let watch = Watch {
             output,
-            progress,
+            bar,
+            is_drawn,
+            per_row,
             metrics: metrics.map(|path| Metrics::open(path, Some(tenant))),
-            started: Instant::now(),
         };
         // A run that is killed leaves a trace: metrics without an exit code.
         watch.write_metrics(start, None);
         watch
-    }
-
-    /// The run has ended, and so: the metrics are final.
-    pub fn note_end(&self, summary: &RunSummary, ended: Option<&Error>) {
-        let exit_code = ended.map_or(0, |error| error.kind.exit_code());
-        self.write_metrics(summary, Some(exit_code));
     }
 
     /// One line sums up. Nothing is logged behind it.
@@ -84,6 +82,8 @@ impl Watch {
         let log = |level, message: &str, fields| self.output.log(level, message, fields);
         // Rows that were created since it began, and rows that need a person.
         let mut ended = [0; 2];
+        // When a line of progress was told last, and at which tenth of the whole.
+        let mut told = (Instant::now(), 0);
         // Until when nobody sends.
         let mut paused_until = Timestamp(0);
         for event in events {
@@ -103,7 +103,7 @@ impl Watch {
                     let message = format!("row {row} is {status}: {}", said.unwrap_or_default());
                     let fields = json!({ "row": row, "status": status, "code": code });
                     log(level, message.trim_end_matches(": "), fields);
-                    self.progress.step(ended);
+                    self.step(ended, &mut told);
                 }
                 SendEvent::Paused { wait } => {
                     let wait_ms = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
@@ -112,18 +112,41 @@ impl Watch {
                     if until.0 > paused_until.0.saturating_add(1_000) {
                         let fields = json!({ "wait_ms": wait_ms });
                         log(Level::Info, "paused: Vlens asked for it", fields);
-                        self.progress.pause(until);
+                        let until = until.local(&TimeZone::system()).strftime("%H:%M:%S");
+                        let text = format!("paused: Vlens asks to wait until {until}");
+                        if self.is_drawn {
+                            self.bar.set_message(text);
+                        } else {
+                            self.output.say(&text);
+                        }
                     }
                     paused_until = paused_until.max(until);
                 }
             }
         }
-        self.progress.finish();
+        self.bar.finish_and_clear();
+    }
+
+    /// Progress on stderr: beside the bar on a terminal, elsewhere one plain line every thirty seconds or ten per cent.
+    fn step(&self, ended: [u64; 2], told: &mut (Instant, u64)) {
+        const LINE_EVERY: Duration = Duration::from_secs(30);
+        let (done, total) = (ended.iter().sum(), self.bar.length().unwrap_or(0));
+        self.bar.set_position(done);
+        let details = details(ended, total, self.bar.elapsed(), self.per_row);
+        let percent = done.saturating_mul(100) / total.max(1);
+        if self.is_drawn {
+            self.bar.set_message(details);
+        } else if told.0.elapsed() >= LINE_EVERY || percent / 10 > told.1 {
+            *told = (Instant::now(), percent / 10);
+            let (done, total) = (thousands(done), thousands(total));
+            let line = format!("{done} of {total} rows ({percent} %), {details}");
+            self.output.say(&line);
+        }
     }
 
     pub fn write_metrics(&self, summary: &RunSummary, exit_code: Option<u8>) {
         if let Some(metrics) = &self.metrics {
-            let seconds = self.started.elapsed().as_secs_f64();
+            let seconds = self.bar.elapsed().as_secs_f64();
             metrics.write(Some((summary, seconds)), exit_code);
         }
     }
@@ -218,79 +241,10 @@ impl Metrics {
     }
 }
 
-const LINE_EVERY: Duration = Duration::from_secs(30);
-
-/// Where plain lines of progress go, for logs and pipes.
-type Tell = Box<dyn Fn(&str) + Send + Sync>;
-
-/// Progress on stderr while rows are sent: a bar on a terminal, elsewhere one plain line every thirty seconds or ten per cent,
-/// nothing when quiet. Whoever writes a log line while a bar stands writes it inside `suspend` of the bar.
-struct Progress {
-    /// Keeps count and time; drawn on a terminal alone.
-    bar: ProgressBar,
-    lines: Option<Tell>,
-    /// The time that a row takes at the rate limits.
-    per_row: Duration,
-    /// When a line was told last, and at which tenth of the whole.
-    told: Mutex<(Instant, u64)>,
-}
-
-impl Progress {
-    /// Of a run with so many rows that are due; shows a bar on stderr, which must be a terminal, or lines, or nothing.
-    fn begin(total: u64, per_row: Duration, is_drawn: bool, lines: Option<Tell>) -> Self {
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
-        if is_drawn {
-            let style = ProgressStyle::with_template("{bar:10} {human_pos}/{human_len} {wide_msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.set_draw_target(ProgressDrawTarget::stderr());
-            bar.enable_steady_tick(Duration::from_secs(1));
-        }
-        Progress {
-            bar,
-            lines,
-            per_row,
-            told: Mutex::new((Instant::now(), 0)),
-        }
-    }
-
-    /// The run has come to so many rows that were created and so many that need a person.
-    fn step(&self, [created, problems]: [u64; 2]) {
-        let total = self.bar.length().unwrap_or(0);
-        let done = created + problems;
-        self.bar.set_position(done);
-        let details = details(created, problems, total, self.bar.elapsed(), self.per_row);
-        let Some(tell) = &self.lines else {
-            return self.bar.set_message(details);
-        };
-        let percent = done.saturating_mul(100) / total.max(1);
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.0.elapsed() >= LINE_EVERY || percent / 10 > told.1 {
-            *told = (Instant::now(), percent / 10);
-            let (done, total) = (thousands(done), thousands(total));
-            tell(&format!("{done} of {total} rows ({percent} %), {details}"));
-        }
-    }
-
-    /// Nothing is sent until then.
-    fn pause(&self, until: Timestamp) {
-        let until = until.local(&TimeZone::system()).strftime("%H:%M:%S");
-        let text = format!("paused: Vlens asks to wait until {until}");
-        match &self.lines {
-            None => self.bar.set_message(text),
-            Some(tell) => tell(&text),
-        }
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
-}
-
 /// The rate and the time left are those of the whole run so far: within a minute whose limit is used up, the current rate says
 /// nothing. Where the limits allow no more than the pace so far, they tell the time left.
 fn details(
-    created: u64,
-    problems: u64,
+    [created, problems]: [u64; 2],
     total: u64,
     elapsed: Duration,
     per_row: Duration,
@@ -371,9 +325,8 @@ mod tests {
         for (done, seconds, per_row, expected) in
             rows::<([u64; 2], u64, u64, &str)>("progress.left")
         {
-            let [created, problems] = done;
             let [elapsed, per_row] = [seconds, per_row].map(Duration::from_secs);
-            assert_eq!(details(created, problems, 1000, elapsed, per_row), expected);
+            assert_eq!(details(done, 1000, elapsed, per_row), expected);
         }
     }
 }

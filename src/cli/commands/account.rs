@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::register::open_api;
 use crate::cli::args::{AccountArgs, SendArgs};
-use crate::cli::credentials::{Account, AccountPart, Destination};
+use crate::cli::credentials::{AccountPart, Destination};
 use crate::cli::files::{Readers, folder_of, read_text, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{DEFAULT_BASE_URL, Settings};
@@ -43,13 +43,8 @@ pub async fn account(args: &AccountArgs, settings: Result<Settings>, output: Out
 /// Asks until Vlens lets in, and keeps what it was let in with. What was refused is offered again, but for the password.
 async fn keep(mut settings: Settings, allow_insecure_http: bool, own: &Path) -> Ended {
     let mut refused = Error::of("interrupted.questions", &[&"Nothing was kept"]);
-    let mut known = (
-        [
-            settings.tenancy_name()?,
-            settings.named(AccountPart::Username)?,
-        ],
-        None,
-    );
+    let user = settings.named(AccountPart::Username)?;
+    let mut known = ([settings.tenancy_name()?, user], None);
     let base_url = settings.base_url(allow_insecure_http)?;
     let at = base_url.as_str();
     settings.output.say(&format!("For Vlens at {at}:"));
@@ -106,14 +101,11 @@ async fn let_in(
     let (config, _) = with_account(own, kept)?;
     let read = Config::parse(&config, &own.display().to_string(), None)?;
     settings.own = Some((read, own.to_owned()));
-    let account = Account {
-        tenancy_name: tenant.clone(),
-        api_key: api_key.clone(),
-        credentials: Some(Credentials {
-            username: user.clone(),
-            password: password.clone(),
-        }),
+    let login = Credentials {
+        username: user.clone(),
+        password: password.clone(),
     };
+    let account = (tenant.clone(), api_key.clone(), Some(login));
     let sending = settings.sending(&SendArgs::default());
     let target = Destination::new(&settings.way()?, &sending, base_url, account)?;
     let api = open_api(settings, target, "account", false).await?;
@@ -180,7 +172,7 @@ fn with_account(own: &Path, account: [Option<&str>; 5]) -> Result<(String, bool)
 fn forget(own: &Path, output: Output) -> Ended {
     let folder = folder_of(own);
     let mut forgotten: Vec<String> = Vec::new();
-    for path in [folder.join(API_KEY_FILE), folder.join(PASSWORD_FILE)] {
+    for path in [API_KEY_FILE, PASSWORD_FILE].map(|name| folder.join(name)) {
         let shown = path.display().to_string();
         match std::fs::remove_file(&path) {
             Ok(()) => forgotten.push(shown),

@@ -90,8 +90,8 @@ pub fn form(id: ContractTypeId, settings: &Settings) -> Result<Form> {
     }
     let text = read_text(&path);
     let text = text.map_err(|error| Error::of("form_unreadable.file", &[&shown, &error]))?;
-    vlens::read_form(&text)
-        .map_err(|error| Error::of("form_unreadable.stored", &[&shown, &error, &id]))
+    let unreadable = |error| Error::of("form_unreadable.stored", &[&shown, &error, &id]);
+    vlens::read_form(&text).map_err(unreadable)
 }
 
 pub fn user_public_key(settings: &Settings) -> Result<Option<String>> {
@@ -127,8 +127,8 @@ pub fn dry_run(
         read: args.read.clone(),
         ..CheckArgs::default()
     };
-    let (compared, silent) = ((reader, wishes), silent(settings));
-    let check = Check::compare(&as_checked, settings, sheet, silent, compared, stop)?;
+    let compared = (reader, wishes);
+    let check = Check::compare(&as_checked, settings, sheet, silent(), compared, stop)?;
     let tally = check.tally;
     let (asked_for, created, invalid) = (tally.valid, tally.already_created, tally.invalid);
     let held = match args.assume_sent {
@@ -155,10 +155,8 @@ pub fn dry_run(
         _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
         _ => return Ok(None),
     };
-    Err(Error::of(
-        "rows_need_a_person",
-        &[&sheet.input.name(), &why],
-    ))
+    let name = sheet.input.name();
+    Err(Error::of("rows_need_a_person", &[&name, &why]))
 }
 
 /// The ledger as it is now, if there is one, which knows by what the rows of this sheet are told apart.
@@ -220,7 +218,7 @@ fn free_name(file: &Path) -> PathBuf {
 /// Writes the marked sheet alone, without a word, if it has anything for a person; gives whether it has.
 pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool> {
     let mut sheet = open_sheet(&input(&args.file)?, settings, &args.read)?;
-    let mut check = Check::look(args, settings, &mut sheet, silent(settings))?;
+    let mut check = Check::look(args, settings, &mut sheet, silent())?;
     let is_in_doubt = sheet.notes().iter().any(Note::is_doubt);
     let is_for_a_person = check.tally.invalid > 0 || is_in_doubt;
     if is_for_a_person {
@@ -229,11 +227,10 @@ pub fn mark(args: &CheckArgs, settings: &Settings) -> Result<bool> {
     Ok(is_for_a_person)
 }
 
-fn silent(settings: &Settings) -> Output {
+fn silent() -> Output {
     Output {
         quiet: true,
-        json: false,
-        ..settings.output
+        ..Output::default()
     }
 }
 
@@ -280,10 +277,8 @@ impl<'a> Check<'a> {
     ) -> Result<Self> {
         let reader = match settings.ledger(false) {
             Ok(path) => compared_with(&path, sheet)?,
-            Err(Error { message, .. }) => {
-                output.say(&format!(
-                    "Not compared with what was sent before: {message}"
-                ));
+            Err(error) => {
+                output.say(&format!("Not compared with what was sent before: {error}"));
                 None
             }
         };
@@ -416,10 +411,8 @@ impl<'a> Check<'a> {
         let notes = texts_of(&sheet.notes());
         let write = |file: &File| annotator.finish(&self.tally, &notes, file);
         write_file(path, readers, write)?;
-        let told = format!(
-            "The sheet with every problem marked is in {}.",
-            path.display()
-        );
+        let path = path.display();
+        let told = format!("The sheet with every problem marked is in {path}.");
         self.output.say(&printable(&told));
         Ok(())
     }

@@ -69,8 +69,8 @@ async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
 
 /// Gives the document of the form as it is stored; `changes`: since the file that was there before, if there was one.
 fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Value, Error> {
-    let form =
-        read_form(answer).map_err(|error| Error::of("form_unreadable.answer", &[&id, &error]))?;
+    let unreadable = |error| Error::of("form_unreadable.answer", &[&id, &error]);
+    let form = read_form(answer).map_err(unreadable)?;
     let before = read_text(path).ok();
     let before = before.and_then(|text| read_form(&text).ok());
     let folder = path.parent().unwrap_or(path);
@@ -89,9 +89,8 @@ fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Value, Error> 
 /// The keys of the fields that the config says may not stay empty.
 fn required(settings: &Settings, id: ContractTypeId) -> Vec<String> {
     let groups = settings.config.fields.iter().flatten();
-    let fields = groups
-        .filter(|(of, _)| of.0 == id)
-        .flat_map(|(_, fields)| fields);
+    let groups = groups.filter(|(of, _)| of.0 == id);
+    let fields = groups.flat_map(|(_, fields)| fields);
     let required = fields.filter(|(_, field)| {
         let required = field.get_ref().required.as_ref();
         required.is_some_and(|required| *required.get_ref())

@@ -215,13 +215,11 @@ fn password(settings: &Settings) -> Looked {
     if !settings.needs_login() {
         return Ok(Finding::of("password.unneeded", &[]));
     }
-    match (
-        settings.named(AccountPart::Username)?,
-        settings.secret(AccountPart::Password)?,
-    ) {
-        (Some(_), _) => secret(settings, AccountPart::Password),
-        (None, Some(_)) => Err(settings.missing(&[AccountPart::Username])),
-        (None, None) => Err(settings.missing(&[AccountPart::Username, AccountPart::Password])),
+    let (username, password) = (AccountPart::Username, AccountPart::Password);
+    match (settings.named(username)?, settings.secret(password)?) {
+        (Some(_), _) => secret(settings, password),
+        (None, Some(_)) => Err(settings.missing(&[username])),
+        (None, None) => Err(settings.missing(&[username, password])),
     }
 }
 

@@ -9,7 +9,7 @@ use super::ledger::{Opened, open_ledger};
 use crate::cli::args::{FollowArgs, ReadArgs};
 use crate::cli::settings::Settings;
 use crate::clock;
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::HeaderMask;
@@ -160,12 +160,7 @@ impl Followed {
     }
 
     /// Stores the stages, and fills the `summary`.
-    fn store(
-        mut self,
-        ledger: &mut Ledger,
-        created: u64,
-        summary: &mut Value,
-    ) -> Result<(), Error> {
+    fn store(mut self, ledger: &mut Ledger, created: u64, summary: &mut Value) -> Result<()> {
         let mut stages = HashMap::new();
         let [mut matched, mut ambiguous, mut not_ours] = [0_u64; 3];
         for customer in self.customers.values_mut() {

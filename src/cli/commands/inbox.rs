@@ -7,12 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::check::{forms, input, mark, user_public_key};
 use super::ledger::{self, Opened};
 use super::results::{Results, is_of_another};
-use super::run::{made_ledger, send_file};
+use super::run::{make_ledger, send_file};
 use crate::cli::args::{CheckArgs, Global, InboxArgs, RunArgs, SendArgs};
 use crate::cli::files::{
     ERROR, InboxSheet, MARKED, RESULTS, Readers, mark_of, may_be_replaced, read_text, sheets,
@@ -25,6 +26,7 @@ use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{Lock, Reader, refuse_loss, true_path};
+use crate::mapping::config::OnUncertain;
 use crate::model::{RunSummary, Status, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
@@ -57,9 +59,8 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
         }
     }
     if output.json {
-        output.print_json(
-            &serde_json::json!({ "inbox": args.dir.to_string_lossy(), "files": files }),
-        )?;
+        let document = json!({ "inbox": args.dir.to_string_lossy(), "files": files });
+        output.print_json(&document)?;
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
     // What cannot be found out now is told by whoever comes next.
@@ -129,10 +130,8 @@ impl<'a> Sweep<'a> {
             .map_err(|error| unusable(named, "cannot be written to", &error))?;
         let settings = Settings::find(global, Some(&folder.join(RESULTS)));
         let settings = settings.and_then(|found| decided_by(&found).map(|_| found));
-        let sending = settings
-            .as_ref()
-            .map(|found| found.sending(&SendArgs::default()));
-        let timeout = sending.ok().map(|sending| sending.timeout);
+        let found = settings.as_ref().ok();
+        let timeout = found.map(|found| found.sending(&SendArgs::default()).timeout);
         let place = folder.join(CONFIG_ERROR);
         match &settings {
             Err(error) => drop(write_error(vec![place], args.lang.or_of(&[]), error)),
@@ -167,8 +166,9 @@ impl<'a> Sweep<'a> {
         }
         let now = self.sheets()?;
         new.retain(|found| now.contains(found));
-        new.iter()
-            .try_for_each(|found| self.refuse_forgotten(found))?;
+        for found in &new {
+            self.refuse_forgotten(found)?;
+        }
         new.sort_by(|a, b| (a.file.modified_ms, &a.name).cmp(&(b.file.modified_ms, &b.name)));
         Ok(new)
     }
@@ -249,16 +249,9 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// What holds for a file. What is uncertain goes again once: each time, the customer may be invited anew.
+    /// What holds for a file.
     fn settings_of(&self, found: &InboxSheet) -> Result<Settings> {
-        let mut settings = Settings::find(self.global, Some(&found.path))?;
-        if settings.resends_uncertain(&Typed::default())
-            && let Some(reader) = Reader::open(&settings.ledger(self.send.sandbox)?)?
-            && reader.has_gone_again(&found.file.path)?
-        {
-            settings.config.retry.on_uncertain = None;
-        }
-        Ok(settings)
+        Settings::find(self.global, Some(&found.path))
     }
 
     /// Nothing is sent where results lie that this ledger has not made: it has lost its memory, or another has sent the sheet. A team's register
@@ -287,7 +280,7 @@ impl<'a> Sweep<'a> {
         let reader = Reader::open(&settings.ledger(self.send.sandbox)?)?;
         reader.map_or(Ok(false), |reader| {
             let sheet = || self.look(found).map(|(_, _, sheet)| sheet);
-            let resends = settings.resends_uncertain(&Typed::default());
+            let resends = resends(found, &settings, &reader)?;
             reader.has_swept(&found.file, resends, || decided_by(&settings), sheet)
         })
     }
@@ -306,24 +299,24 @@ impl<'a> Sweep<'a> {
         if !found.is_as_it_was() {
             return Ok(None);
         }
-        let (settings, decided_by, sheet) = match self.look(found) {
+        let (mut settings, decided_by, sheet) = match self.look(found) {
             Ok(looked) => looked,
             Err(error) if self.settings.as_ref().err() == Some(&error) => return Ok(None),
             Err(error) => return Ok(Some(self.refused(found, error))),
         };
         let path = settings.ledger(self.send.sandbox)?;
-        let made = made_ledger(&self.send, &settings, &self.stop).await?;
-        made.finish(None)?;
+        make_ledger(&self.send, &settings, &self.stop).await?;
+        let reader = Opened::at(&settings, path.clone())?.reader;
+        let resends = resends(found, &settings, &reader)?;
+        let is_used = reader.has_used(&sheet)? && !reader.goes_again(&found.file.path, resends)?;
+        drop(reader);
+        settings.config.retry.on_uncertain = resends.then_some(OnUncertain::Resend);
         let note = |unless| {
             let mut ledger = ledger::open_ledger(&path, &settings, "inbox", None, None)?;
             ledger.note_swept(&found.file, &sheet, unless)?;
             ledger.finish(None)
         };
-        let resends = settings.resends_uncertain(&Typed::default());
-        if let Some(reader) = Reader::open(&path)?
-            && reader.has_used(&sheet)?
-            && !reader.goes_again(&found.file.path, resends)?
-        {
+        if is_used {
             clear(found.beside(ERROR, "txt"));
             return note(None).map(|()| None);
         }
@@ -333,41 +326,30 @@ impl<'a> Sweep<'a> {
         });
         let mut run = RunArgs::default();
         (run.file, run.send) = (found.path.clone(), self.send.clone());
-        let (is_over, mut swept) =
-            match Box::pin(send_file(&run, &settings, &results, &self.stop)).await {
-                Ok((run, fault)) => {
-                    let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
-                    let stops = fault.as_ref().is_some_and(stops_early);
-                    let opened = Opened::at(&settings, path.clone())?;
-                    let results = results.into_inner();
-                    let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
-                    // No other file waits for results that cannot be written.
-                    let unwritten = |error| Swept {
-                        run: Some(run),
-                        ..self.refused(found, error)
-                    };
-                    // Else the next sweep goes on.
-                    (!stops, sent.unwrap_or_else(unwritten))
-                }
-                Err(error) if Self::is_own(&error, found, &settings) => {
-                    (true, self.refused(found, error))
-                }
-                Err(error) => return Err(error),
-            };
+        let sent = Box::pin(send_file(&run, &settings, &results, &self.stop)).await;
+        let (is_over, mut swept) = match sent {
+            Ok((run, fault)) => {
+                let stops_early = |fault: &Error| fault.kind != Kind::NeedsPerson;
+                let stops = fault.as_ref().is_some_and(stops_early);
+                let opened = Opened::at(&settings, path.clone())?;
+                let results = results.into_inner();
+                let sent = caught(|| self.sent(found, &opened, results, run.clone(), fault));
+                // No other file waits for results that cannot be written.
+                let unwritten = |error| Swept {
+                    run: Some(run),
+                    ..self.refused(found, error)
+                };
+                // Else the next sweep goes on.
+                (!stops, sent.unwrap_or_else(unwritten))
+            }
+            Err(error) if is_own(&error, found, &settings) => (true, self.refused(found, error)),
+            Err(error) => return Err(error),
+        };
         if is_over && swept.exit_code != Kind::Unexpected.exit_code() {
             note(swept.error.is_some().then_some(&decided_by))?;
         }
         swept.stops = !is_over;
         Ok(Some(swept))
-    }
-
-    /// Whether a file cannot be used, whatever else a run needs: then a check of it says so too.
-    fn is_own(error: &Error, found: &InboxSheet, settings: &Settings) -> bool {
-        let args = CheckArgs {
-            file: found.path.clone(),
-            ..CheckArgs::default()
-        };
-        error.kind == Kind::Unusable && mark(&args, settings).is_err_and(|said| said == *error)
     }
 
     /// Writes why a file cannot be used, where nobody's own file is.
@@ -430,6 +412,15 @@ impl<'a> Sweep<'a> {
     }
 }
 
+/// Whether a file cannot be used, whatever else a run needs: then a check of it says so too.
+fn is_own(error: &Error, found: &InboxSheet, settings: &Settings) -> bool {
+    let args = CheckArgs {
+        file: found.path.clone(),
+        ..CheckArgs::default()
+    };
+    error.kind == Kind::Unusable && mark(&args, settings).is_err_and(|said| said == *error)
+}
+
 /// Deletes what an earlier state of a sheet or a config was refused for.
 fn clear(places: impl IntoIterator<Item = PathBuf>) {
     for place in places.into_iter().filter(|place| is_our_error(place)) {
@@ -439,6 +430,12 @@ fn clear(places: impl IntoIterator<Item = PathBuf>) {
 
 fn unusable(folder: &Path, what: &str, error: &io::Error) -> Error {
     Error::of("inbox_unusable", &[&folder.display(), &what, error])
+}
+
+/// Whether what is uncertain of a file goes again: once, since each time the customer may be invited anew.
+fn resends(found: &InboxSheet, settings: &Settings, reader: &Reader) -> Result<bool> {
+    let is_wished = settings.resends_uncertain(&Typed::default());
+    Ok(is_wished && !reader.has_gone_again(&found.file.path)?)
 }
 
 /// The SHA-256 of everything beside a file that decides what becomes of it.

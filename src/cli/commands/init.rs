@@ -45,10 +45,8 @@ pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
     if output.can_ask() && !args.yes {
         // Escape leaves everything as it was.
         if !found.is_agreed(output).unwrap_or(false) {
-            return Err(Error::of(
-                "interrupted.questions",
-                &[&"No mapping was written"],
-            ));
+            let nothing = "No mapping was written";
+            return Err(Error::of("interrupted.questions", &[&nothing]));
         }
         found.refuse_headers_twice()?;
     } else if !output.json {
@@ -170,13 +168,8 @@ impl<'a> Draft<'a> {
             rows.push(row);
         }
         let country = settings.config.recipient.country;
-        let proposal = Proposal::of(
-            &source.columns,
-            &rows,
-            &args.read.contract_type,
-            forms,
-            country,
-        );
+        let (columns, types) = (&source.columns, &args.read.contract_type);
+        let proposal = Proposal::of(columns, &rows, types, forms, country);
         let columns = proposal.columns.iter();
         Ok(Draft {
             args,
@@ -315,15 +308,11 @@ impl<'a> Draft<'a> {
         (read.layout.sheet, read.contract_type) = (None, Vec::new());
         let further = settings.on(false, &self.args.file, &read);
         let (config, all) = (config.display(), self.headers().count());
-        let mut said = format!(
-            "Wrote {config}: {} of {all} columns are used. Look at it, then: {}",
-            self.used().count(),
-            further.on_file("check")
-        );
+        let (used, check) = (self.used().count(), further.on_file("check"));
+        let mut said =
+            format!("Wrote {config}: {used} of {all} columns are used. Look at it, then: {check}");
         if !self.proposal.knows_recipient() {
-            said.push_str(
-                "\nNo column is surely a phone or an e-mail: write it under [recipient].",
-            );
+            said += "\nNo column is surely a phone or an e-mail: write it under [recipient].";
         }
         said
     }
@@ -337,10 +326,9 @@ impl Draft<'_> {
             self.ask_column(at)?;
         }
         for at in self.proposal.open_dates() {
-            let question = format!(
-                "{}: is 01/02/1990 the first of February or the second of January?",
-                self.title(at)
-            );
+            let title = self.title(at);
+            let question =
+                format!("{title}: is 01/02/1990 the first of February or the second of January?");
             let (first, second) = (DateOrder::DayMonth, DateOrder::MonthDay);
             let order = cliclack::select(question)
                 .item(first, "The first of February: the day comes first", "")
@@ -378,8 +366,8 @@ impl Draft<'_> {
         }
         let mut chosen = None;
         if !self.proposal.forms.is_empty() {
-            let mut select =
-                cliclack::select("To which contract type are these customers invited?");
+            let question = "To which contract type are these customers invited?";
+            let mut select = cliclack::select(question);
             for (id, form) in &self.proposal.forms {
                 select = select.item(Some(*id), format!("{} ({id})", form.name), "");
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::cli::args::{PurgeArgs, RunArgs, StatusArgs};
+use crate::cli::args::PurgeArgs;
 use crate::cli::files::{clear_left_behind, folder_of, refuse_output, tidy};
 use crate::cli::output::is_confirmed;
 use crate::cli::settings::{
@@ -181,14 +181,14 @@ impl<'s> Opened<'s> {
     }
 
     pub fn show(&self, summary: &RunSummary) -> Result<()> {
-        let further = self.further(summary.run)?;
+        let typed = Typed::recorded(self.reader.typed(summary.run)?);
+        let further = self.settings.further(is_rehearsal(&self.reader), &typed);
         let changed = match summary.changed {
             0 => Vec::new(),
             _ => self.reader.changed_rows(summary.run, CHANGED_SHOWN)?,
         };
         let mut more = json!(further);
         more["changed_rows"] = json!(changed);
-        let typed = Typed::recorded(self.reader.typed(summary.run)?);
         more["resends_uncertain"] = self.settings.resends_uncertain(&typed).into();
         more["could_retry"] = self.reader.could_retry(summary.run)?.into();
         more["needing"] = summary.counts.needing_a_person().into();
@@ -262,31 +262,26 @@ pub fn open_ledger(
     binding: Option<&Binding>,
 ) -> Result<Ledger> {
     let lock = lock(path, settings, wait)?;
-    let worker = worker(settings, command, false, None);
+    let worker = worker(command, settings.again(false, None));
     Ledger::open(lock, binding, &worker, None)
 }
 
-/// This process, for the ledger; `run`: what it was told, where that was to run a file.
-pub fn worker(
-    settings: &Settings,
-    command: &'static str,
-    is_sandbox: bool,
-    run: Option<&RunArgs>,
-) -> Worker {
+/// This process, for the ledger; `again`: how a person runs a file with it.
+pub fn worker(command: &'static str, again: String) -> Worker {
     Worker {
         command,
         os_user: user_name(),
         host: host_name(),
         since: clock::moment(),
-        again: settings.again(is_sandbox, run),
+        again,
     }
 }
 
-pub fn status(args: &StatusArgs, settings: &Settings) -> Ended {
+pub fn status(run: Option<RunId>, row: Option<u32>, settings: &Settings) -> Ended {
     let opened = Opened::find(settings, false)?;
-    let run = opened.run(args.run);
+    let run = opened.run(run);
     let run = run.or_else(|error| opened.memory.clone().and(Err(error)))?;
-    if let Some(row) = args.row {
+    if let Some(row) = row {
         return history(&opened, run, RowNumber(row));
     }
     let mut summary = opened.summary(run)?;
@@ -370,10 +365,8 @@ pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {
         path.display()
     );
     if !args.yes && output.can_ask() && !is_confirmed(&question) {
-        return Err(Error::of(
-            "interrupted.questions",
-            &[&"Nothing was deleted"],
-        ));
+        let nothing = "Nothing was deleted";
+        return Err(Error::of("interrupted.questions", &[&nothing]));
     }
     let wait = args.wait.then(StopSignal::default);
     let mut ledger = open_ledger(&path, settings, "purge", wait.as_ref(), None)?;

@@ -20,13 +20,13 @@ use serde_json::json;
 
 use crate::cli::args::{
     AccountArgs, CheckArgs, ContractTypesArgs, ExportArgs, FollowArgs, Global, InboxArgs, InitArgs,
-    PurgeArgs, RegisterArgs, ReportArgs, ResumeArgs, RetryArgs, RunArgs, SettleArgs, StatusArgs,
-    TemplateArgs,
+    LangArg, PurgeArgs, RegisterArgs, RetryArgs, RunArgs, SendArgs, SettleArgs, TemplateArgs,
 };
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
 use crate::error::{Ended, Error};
+use crate::model::RunId;
 use crate::report::texts;
 use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, USERNAME};
 
@@ -69,19 +69,38 @@ pub enum Command {
     /// The main job: validate, record and send what is due; run again, it goes on where it stopped
     Run(RunArgs),
     /// Go on with what is due from the ledger alone; the file may be gone
-    Resume(ResumeArgs),
+    Resume {
+        /// The run [default: the newest]
+        run: Option<RunId>,
+        #[command(flatten)]
+        send: SendArgs,
+    },
     /// Make rows due again and send them
     Retry(RetryArgs),
     /// Say what became of uncertain rows; send nothing
     Settle(SettleArgs),
     /// Where a run stands; without RUN the newest
-    Status(StatusArgs),
+    Status {
+        /// The run [default: the newest]
+        run: Option<RunId>,
+        /// Show this row's whole history
+        #[arg(long, value_name = "N")]
+        row: Option<u32>,
+    },
     /// All runs of the ledger, newest first
     Runs,
     /// Results as CSV, XLSX or JSONL
     Export(ExportArgs),
     /// One self-contained HTML page with plots
-    Report(ReportArgs),
+    Report {
+        /// The run [default: the newest]
+        run: Option<RunId>,
+        /// Where to write; `-` is standard output
+        #[arg(long, value_name = "FILE", default_value = "-")]
+        output: PathBuf,
+        #[command(flatten)]
+        lang: LangArg,
+    },
     /// Take in how far each customer's contract is, as FILE says: from the vendor's portal, a webhook log, or a system of your own
     Follow(FollowArgs),
     /// Check and send every complete sheet in a folder once, and put its results beside it
@@ -126,13 +145,13 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Init(args) => init::init(&args, global.clone(), output),
         Command::Check(args) => check::check(&args, &find(Some(&args.file))?),
         Command::Run(args) => block_on(run::run(&args, &find(Some(&args.file))?)),
-        Command::Resume(args) => block_on(run::resume(&args, &find(None)?)),
+        Command::Resume { run, send } => block_on(run::resume(run, &send, &find(None)?)),
         Command::Retry(args) => block_on(run::retry(&args, &find(None)?)),
         Command::Settle(args) => block_on(register::settle(&args, &find(None)?)),
-        Command::Status(args) => ledger::status(&args, &find(None)?),
+        Command::Status { run, row } => ledger::status(run, row, &find(None)?),
         Command::Runs => ledger::runs(&find(None)?),
         Command::Export(args) => results::export(&args, &find(None)?),
-        Command::Report(args) => results::report(&args, &find(None)?),
+        Command::Report { run, output, lang } => results::report(run, &output, lang, &find(None)?),
         Command::Inbox(args) => block_on(inbox::inbox(&args, global)),
         Command::Follow(args) => follow::follow(&args, &find(Some(&args.file))?),
         Command::ContractTypes(args) => {
@@ -203,10 +222,8 @@ fn write_man(out: &mut dyn Write) -> io::Result<()> {
     command.build();
     let version = env!("CARGO_PKG_VERSION");
     let about = command.get_about().map(ToString::to_string);
-    writeln!(
-        out,
-        ".TH VLENS-BATCH 1 \"\" \"vlens-batch {version}\"\n.SH NAME"
-    )?;
+    writeln!(out, ".TH VLENS-BATCH 1 \"\" \"vlens-batch {version}\"")?;
+    writeln!(out, ".SH NAME")?;
     writeln!(out, "vlens\\-batch \\- {}", about.unwrap_or_default())?;
     write_man_of(out, "vlens-batch", &command)
 }
@@ -216,11 +233,8 @@ fn write_man_of(out: &mut dyn Write, name: &str, command: &clap::Command) -> io:
     let help = command.clone().bin_name(name).render_long_help();
     let help = help.to_string().replace('\\', "\\e").replace('-', "\\-");
     let help = help.trim_end().replace('\n', "\n\\&");
-    write!(
-        out,
-        ".SH \"{}\"\n.nf\n\\&{help}\n.fi\n",
-        name.to_uppercase()
-    )?;
+    let heading = name.to_uppercase();
+    write!(out, ".SH \"{heading}\"\n.nf\n\\&{help}\n.fi\n")?;
     let below = command.get_subcommands();
     for below in below.filter(|below| below.get_name() != "help") {
         let shown = below.clone().mut_args(|arg| {

@@ -245,10 +245,19 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
             let mut ledger = open_ledger(&path, settings, command, None, Some(&binding))?;
             let party = party(settings, &binding, Some(&ledger), key(key_file)?)?;
             let register = Register::connect(&place, party, true).await?;
-            let ready = rebuild(&register, &mut ledger, *without_the_others).await;
+            let rebuilt = async {
+                tell(&register, &mut ledger).await?;
+                let given = remember(&register, &ledger, None).await?;
+                let (missing, ready) = register.remembered(*without_the_others).await?;
+                ledger.all_told()?;
+                Ok::<_, Error>((given, missing, ready))
+            };
+            let rebuilt = rebuilt.await;
             ledger.finish(None)?;
-            let mut rebuilt = ready?;
-            rebuilt["ledger"] = path.display().to_string().into();
+            let (given, missing, ready) = rebuilt?;
+            let ledger = path.display().to_string();
+            let rebuilt =
+                json!({ "given": given, "missing": missing, "ready": ready, "ledger": ledger });
             let here = json!({ "here": format!("{} at {}", user_name(), host_name()) });
             settings.output.show(&rebuilt, texts::REBUILT, here)
         }
@@ -273,18 +282,6 @@ async fn init(
     });
     let output = settings.output;
     output.show(&document, texts::REGISTER_MADE, Value::Null)
-}
-
-async fn rebuild(
-    register: &Register,
-    ledger: &mut Ledger,
-    without_the_others: bool,
-) -> Result<Value> {
-    tell(register, ledger).await?;
-    let given = remember(register, ledger, None).await?;
-    let (missing, ready) = register.remembered(without_the_others).await?;
-    ledger.all_told()?;
-    Ok(json!({ "given": given, "missing": missing, "ready": ready }))
 }
 
 /// Calls that belong to no run, noted in the ledger where there is one for this address and tenant.

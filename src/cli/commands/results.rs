@@ -9,7 +9,7 @@ use indexmap::IndexSet;
 use serde_json::{Value, json};
 
 use super::ledger::{Opened, is_rehearsal};
-use crate::cli::args::{ExportArgs, LangArg, ReportArgs, SendArgs};
+use crate::cli::args::{ExportArgs, LangArg, SendArgs};
 use crate::cli::files::{
     RESULTS, Readers, is_untouched, mark_of, may_be_replaced, refuse_ending, write_file,
     write_first,
@@ -40,13 +40,12 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     })
 }
 
-pub fn report(args: &ReportArgs, settings: &Settings) -> Ended {
-    refuse_ending(&args.output, &["html", "htm"])?;
+pub fn report(run: Option<RunId>, path: &Path, lang: LangArg, settings: &Settings) -> Ended {
+    refuse_ending(path, &["html", "htm"])?;
     let opened = Opened::find(settings, false)?;
-    let run = opened.run(args.run)?;
+    let run = opened.run(run)?;
     let data = report_data(&opened, run)?;
-    let language = args.lang.or_of(&opened.reader.columns(run)?);
-    let path = &args.output;
+    let language = lang.or_of(&opened.reader.columns(run)?);
     let told = format!("The report on run {run} is in {}.", path.display());
     put(&opened, [run], path, &told, |out| {
         write_html(out, &data, language)?;

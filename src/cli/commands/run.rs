@@ -15,7 +15,7 @@ use super::check::{HeldBack, dry_run, held_back, input, open_sheet};
 use super::ledger::{Opened, ended_as, lock, prepare_place, worker};
 use super::register::{self, PATIENCE, limiter};
 use super::results::Results;
-use crate::cli::args::{ResumeArgs, RetryArgs, RunArgs, SendArgs};
+use crate::cli::args::{RetryArgs, RunArgs, SendArgs};
 use crate::cli::credentials::Destination;
 use crate::cli::output::{self, is_confirmed};
 use crate::cli::settings::{Pace, Settings};
@@ -60,20 +60,21 @@ pub async fn send_file(
     flow.send_sheet(args, &input, sheet, target).await
 }
 
-/// The ledger that a file would be recorded in, made if it is not there. Refuses what every `run` would.
-pub async fn made_ledger(
+/// Makes the ledger that a file would be recorded in, if it is not there. Refuses what every `run` would.
+pub async fn make_ledger(
     args: &SendArgs,
     settings: &Settings,
     above: &Arc<StopSignal>,
-) -> Result<Ledger> {
+) -> Result<()> {
     let flow = Flow::new(settings, args, "inbox", Some(above))?;
     let target = flow.target(settings.needs_login()).await?;
-    flow.ledger(&target, None, Some(OnLoss::Refuse))
+    let ledger = flow.ledger(&target, None, Some(OnLoss::Refuse))?;
+    ledger.finish(None)
 }
 
 /// Goes on with what is due from the ledger alone; the source file may be gone.
-pub async fn resume(args: &ResumeArgs, settings: &Settings) -> Ended {
-    let (flow, begun) = go_on(args.run, &args.send, settings, "resume").await?;
+pub async fn resume(run: Option<RunId>, args: &SendArgs, settings: &Settings) -> Ended {
+    let (flow, begun) = go_on(run, args, settings, "resume").await?;
     flow.tell(flow.deliver(begun).await)
 }
 
@@ -204,15 +205,21 @@ impl<'s> Flow<'s> {
         prepare_place(&self.path, self.settings, self.args.sandbox)?;
         let wait = self.args.wait.then_some(&*self.stop);
         let lock = lock(&self.path, self.settings, wait)?;
-        let worker = worker(self.settings, self.command, self.args.sandbox, run);
+        let worker = worker(self.command, self.settings.again(self.args.sandbox, run));
         Ledger::open(lock, Some(&target.binding), &worker, on_loss)
     }
 
     /// What a person says of a lost time; none for a sheet that is recorded, which brings nobody.
     fn on_loss(&self, args: &RunArgs, sheet: &SheetIdentity) -> Option<OnLoss> {
-        let reader = Reader::open(&self.path).ok().flatten();
-        let known = reader.and_then(|reader| reader.known_sheet(sheet).ok()?);
-        Some(args.on_loss()).filter(|said| *said != OnLoss::Refuse || known.is_none())
+        match args.assume_sent {
+            Some(number) => Some(OnLoss::AssumeSent(number)),
+            None if args.new_ledger => Some(OnLoss::NewLedger),
+            None => {
+                let reader = Reader::open(&self.path).ok().flatten();
+                let known = reader.and_then(|reader| reader.known_sheet(sheet).ok()?);
+                known.is_none().then_some(OnLoss::Refuse)
+            }
+        }
     }
 
     /// The ledger as it is read beside the writing.
@@ -229,15 +236,12 @@ impl<'s> Flow<'s> {
             // Whoever is killed before he sends leaves a trace too.
             Metrics::open(path, Some(&binding.tenancy_name)).write(None, None);
         }
-        let register = if self.args.sandbox {
-            Ok(None)
-        } else {
+        let mut register = Ok(None);
+        if !self.args.sandbox {
             let joining = register::join(self.settings, binding, Some(&mut ledger), patience);
-            let Ok(joined) = self.stop.or_stop(joining).await else {
-                return Err(Error::of("interrupted.unsent", &[]));
-            };
-            joined
-        };
+            let joined = self.stop.or_stop(joining).await;
+            register = joined.map_err(|_| Error::of("interrupted.unsent", &[]))?;
+        }
         match register {
             Err(error) if !matches!(error.kind, Kind::Stopped | Kind::Refused) => Err(error),
             register => Ok(Begun {
@@ -301,8 +305,9 @@ impl<'s> Flow<'s> {
             Ok((summary, ended, watch))
         });
         if let Ok((summary, ended, watch)) = &ran {
+            let exit_code = ended.as_ref().map_or(0, |error| error.kind.exit_code());
             // Whoever is killed while he tells of it has ended.
-            watch.note_end(summary, ended.as_ref());
+            watch.write_metrics(summary, Some(exit_code));
         }
         if let Some(notice) = notice {
             notice.end(&ran, &self.stop).await;
@@ -400,10 +405,8 @@ impl<'s> Flow<'s> {
         }
         let ledger = ledger?;
         if let Some(register) = register {
-            let _ = self
-                .stop
-                .or_stop(register::remember(&register, &ledger, Some(run)))
-                .await;
+            let told = register::remember(&register, &ledger, Some(run));
+            let _ = self.stop.or_stop(told).await;
         }
         let is_done = self.opened()?.summary(run)?.counts.pending == 0;
         let stopped = StopReason::of_run(reason.as_ref(), is_done, limit_reached);
@@ -425,12 +428,13 @@ impl<'s> Flow<'s> {
                 if self.args.metrics_file.is_some() {
                     watch.write_metrics(&opened.summary(run)?, None);
                 }
-                let due = self.results.filter(|_| turn % RESULTS_EVERY == 0);
-                due.map(|results| results.borrow_mut().write(&opened, run))
-                    .transpose()
+                if let Some(results) = self.results.filter(|_| turn % RESULTS_EVERY == 0) {
+                    results.borrow_mut().write(&opened, run)?;
+                }
+                Ok(())
             };
             // The last time counts; what is in the way now may be gone by then.
-            caught(write).map_or_else(|error| log::warn!("{error}"), drop);
+            caught(write).unwrap_or_else(|error| log::warn!("{error}"));
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::fmt::friendly::SpanPrinter;
 use jiff::{SignedDuration, Unit, civil};
 
 use super::file::cell_of_text;
-use crate::mapping::words::currency_of;
+use crate::mapping::names::currency_of;
 use crate::model::{Cell, NumberFormat};
 
 /// Above this, a double no longer holds every integer, so zeros would decorate a rounded number.

@@ -4,9 +4,8 @@
 use std::sync::LazyLock;
 
 use super::bind::Mapping;
-use super::names::{fold, fold_value, visible};
+use super::names::{WORDS, fold, fold_value, visible};
 use super::value::Kind;
-use super::words::WORDS;
 use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Row};
 
 /// In a narrower sheet, one filled cell may well be a customer's.

@@ -13,9 +13,8 @@ use super::fields::{Binder, Field, Groups};
 use super::form::BindOptions;
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out, listed};
 use super::invitation::BodyFrame;
-use super::names::{fold, fold_choice, visible};
+use super::names::{Role, fold, fold_choice, visible};
 use super::value::Kind;
-use super::words::Role;
 use crate::error::Error;
 use crate::model::{Cell, Column, ContractTypeId, EXAMPLE_PERSON, Note, Row};
 

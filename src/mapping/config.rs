@@ -12,11 +12,10 @@ use serde::{Deserialize, Serialize};
 use toml::{Spanned, Value};
 
 use super::diagnostics::Origin;
-use super::names::visible;
+use super::names::{names_a_birth_date, visible};
 use super::reading::ConfigReader;
 use super::template::Template;
 use super::value::{Country, DecimalMark, check_date_format, check_date_input};
-use super::words::names_a_birth_date;
 use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Hidden, LinkTemplate, is_loopback, may_part_cells};
 

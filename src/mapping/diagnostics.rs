@@ -8,8 +8,7 @@ use std::sync::Arc;
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::names::fold;
-use super::words::WORDS;
+use super::names::{WORDS, fold};
 use crate::error::Error;
 
 /// Problems that are told at most; a file with more of them is another file.

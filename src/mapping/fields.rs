@@ -11,10 +11,9 @@ use super::diagnostics::{ConfigProblem, Visible};
 use super::form::{BindOptions, TypeForm, choice_pairs, type_of};
 use super::guess::is_of_another_person;
 use super::header::{Header, HeaderTypes, is_left_out, listed};
-use super::names::{fold_choice, visible};
+use super::names::{Role, fold_choice, names_a_birth_date, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
-use super::words::{Role, names_a_birth_date};
 use crate::error::Error;
 use crate::model::{Cell, Column, ContractTypeId, Fault, FieldType, FormCondition, Note, Row};
 

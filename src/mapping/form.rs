@@ -7,9 +7,8 @@ use indexmap::IndexSet;
 use jiff::civil;
 
 use super::header::parts;
-use super::names::{did_you_mean, fold, visible, words};
+use super::names::{Concept, WORDS, did_you_mean, fold, visible, words};
 use super::value::Choices;
-use super::words::{Concept, WORDS};
 use crate::error::Error;
 use crate::model::{ContractTypeId, FieldType, Form, FormCondition, FormField, FormOption, Note};
 

@@ -9,9 +9,8 @@ use indexmap::IndexMap;
 use toml::Spanned;
 
 use super::config::{Columns, Config};
-use super::names::{HeaderMask, agreed, did_you_mean, fold, visible};
+use super::names::{HeaderMask, Role, agreed, did_you_mean, fold, visible};
 use super::template;
-use super::words::Role;
 use crate::error::Error;
 use crate::model::{Column, ContractTypeId, RESULT_COLUMNS, printable};
 

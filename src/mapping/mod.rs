@@ -19,7 +19,6 @@ mod portal;
 mod reading;
 mod template;
 pub mod value;
-pub(crate) mod words;
 
 pub use bind::Mapping;
 pub use config::Config;

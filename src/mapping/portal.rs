@@ -10,9 +10,8 @@ use super::config::{Config, FollowConfig, Text};
 use super::fields::Field;
 use super::guess::is_of_another_person;
 use super::header::Header;
-use super::names::{fold, fold_value};
+use super::names::{WORDS, fold, fold_value};
 use super::value::Kind;
-use super::words::WORDS;
 use crate::error::Error;
 use crate::model::{Cell, Column, Row, Stage, Timestamp};
 

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 
 use crate::mapping::form::names_of;
 use crate::mapping::header::parts;
-use crate::mapping::names::{fold, words};
-use crate::mapping::words::{Role, WORDS};
+use crate::mapping::names::{Role, WORDS, fold, words};
 use crate::model::{ContractTypeId, Form};
 
 /// A header that says it by a name of the table or the form.

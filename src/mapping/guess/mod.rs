@@ -3,18 +3,16 @@
 //!
 //! Pure: columns and their first rows in, a proposal out, which [`Proposal::to_toml`] writes as a config with comments.
 
-mod contract;
-mod full_name;
+mod column;
 mod goals;
 mod headers;
-mod profile;
 mod proposal;
-mod write;
+mod review;
 
 #[cfg(test)]
 mod tests;
 
-pub use goals::{ColumnGuess, Target};
+pub use column::{ColumnGuess, Target};
 pub use headers::header_names;
 pub(crate) use headers::is_of_another_person;
 pub use proposal::Proposal;

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::mapping::form::tests::{columns, form};
+use crate::mapping::names::Role;
 use crate::mapping::value::Country;
-use crate::mapping::words::Role;
 use crate::model::{Cell, Column, ContractTypeId, Form, Row, RowNumber};
 use crate::tables::rows;
 

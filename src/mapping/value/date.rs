@@ -11,8 +11,7 @@ use jiff::{SignedDuration, civil};
 
 use super::number;
 use super::text::{self, Given, Reading};
-use crate::mapping::names::{fold_choice, is_dash, is_digits, western_digits};
-use crate::mapping::words::WORDS;
+use crate::mapping::names::{WORDS, fold_choice, is_dash, is_digits, western_digits};
 use crate::model::Fault;
 
 /// The date that shows what a form looks like: no two of its numbers are alike.

@@ -3,7 +3,6 @@
 //! Pure: values in, values out. It knows neither the row nor the column that the cell stands in, nor whether the
 //! field is required. What only a column can decide is told by its [`Convention`].
 
-mod choice;
 mod date;
 mod number;
 mod recipient;
@@ -15,12 +14,11 @@ use std::borrow::Cow;
 
 use crate::model::{Cell, Fault};
 
-pub use choice::Choices;
-pub(crate) use choice::{group_of, parts_of};
 pub use date::{DateOrder, check_date_format, check_date_input};
 pub use number::{DecimalMark, birth_date_of, whole};
 pub use recipient::Country;
-pub use text::Reading;
+pub use text::{Choices, Reading};
+pub(crate) use text::{group_of, parts_of};
 
 use text::Given;
 
@@ -263,7 +261,7 @@ impl Kind {
             },
             Kind::Boolean => {
                 let shown = as_shown(given).map_err(|_| Fault::of("boolean_invalid", &[]))?;
-                let answer = choice::yes_or_no(&shown).ok_or(Fault::of("boolean_invalid", &[]))?;
+                let answer = text::yes_or_no(&shown).ok_or(Fault::of("boolean_invalid", &[]))?;
                 Ok(Reading::new(answer, false))
             }
             Kind::EgyptNationalId => number::read_national_id(given),

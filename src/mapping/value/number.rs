@@ -9,8 +9,7 @@ use std::borrow::Cow;
 use jiff::civil;
 
 use super::text::{Given, Reading};
-use crate::mapping::names::{is_dash, is_digits, western_digits};
-use crate::mapping::words::{WORDS, currency_of};
+use crate::mapping::names::{WORDS, currency_of, is_dash, is_digits, western_digits};
 use crate::model::{Cell, Fault};
 
 /// What comes before a number's fraction; the other of the two parts thousands.

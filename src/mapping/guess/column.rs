@@ -1,14 +1,15 @@
-//! What a column's first values look like, whatever its header says.
+//! A column: what its first values look like, whatever its header says, and what it is taken for.
 
 use indexmap::IndexSet;
+use serde::Serialize;
+use strum::Display;
 
-use super::headers::without_article;
-use crate::mapping::names::{fold, fold_value, words};
+use super::headers::{HeaderWords, without_article};
+use crate::mapping::names::{Role, WORDS, fold, fold_value, words};
 use crate::mapping::value::{
     self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
 };
-use crate::mapping::words::WORDS;
-use crate::model::{Cell, FieldType, mask, mask_date};
+use crate::model::{Cell, Column, FieldType, Row, mask, mask_date};
 
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
@@ -286,6 +287,73 @@ fn is_compact_date(cell: &Cell) -> bool {
 #[expect(clippy::cast_precision_loss, reason = "a few hundred values at most")]
 fn share(part: usize, whole: usize) -> f64 {
     part as f64 / whole.max(1) as f64
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Display, Serialize)]
+#[serde(untagged)]
+pub enum Target {
+    #[strum(to_string = "{0}")]
+    Role(Role),
+    /// The form field with this key.
+    #[strum(to_string = "{0}")]
+    Field(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct ColumnGuess {
+    pub column: Column,
+    /// What it feeds; none: it is left out.
+    pub target: Option<Target>,
+    /// Where it stands among the columns of this target.
+    pub(super) place: usize,
+    /// What else it may feed, the best first.
+    pub candidates: Vec<Target>,
+    /// It would be taken, were it not for another that fits alike, or may be who is invited.
+    pub(super) is_doubted: bool,
+    pub(super) words: HeaderWords,
+    pub profile: Profile,
+}
+
+impl ColumnGuess {
+    pub(super) fn unguessed(column: &Column, rows: &[Row], country: Country) -> ColumnGuess {
+        let cells = rows.iter().map(|row| row.cell(column.index));
+        ColumnGuess {
+            column: column.clone(),
+            target: None,
+            place: 0,
+            candidates: Vec::new(),
+            is_doubted: false,
+            words: HeaderWords::of(&column.name),
+            profile: Profile::of(&cells.collect::<Vec<_>>(), country),
+        }
+    }
+
+    pub(super) fn header(&self) -> &str {
+        &self.column.name
+    }
+
+    /// Nothing says what it is, and its values are single words, as those of a name's parts are.
+    pub(super) fn may_be_a_name_part(&self) -> bool {
+        self.target.is_none() && self.profile.may_be_parts() && !self.words.says_something_else
+    }
+
+    pub(super) fn feeds(&self, target: &Target) -> bool {
+        self.target.as_ref() == Some(target)
+    }
+
+    /// Asks, where nothing else is known of it, whether it feeds this.
+    pub(super) fn offer(&mut self, target: &Target) {
+        if self.target.is_none() && !self.candidates.contains(target) {
+            self.candidates.insert(0, target.clone());
+            self.is_doubted = true;
+        }
+    }
+
+    pub(super) fn take(&mut self, target: &Target, place: usize) {
+        self.target = Some(target.clone());
+        self.place = place;
+        self.candidates.clear();
+    }
 }
 
 #[cfg(test)]

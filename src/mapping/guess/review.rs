@@ -1,4 +1,5 @@
-//! Writes a proposal as a config that a clerk can read and edit: what is sure as settings, what is not as remarks.
+//! A proposal before a person: what is asked of it, and what is said to that; then it is written as a config that a clerk can read
+//! and edit, what is sure as settings, what is not as remarks.
 
 use indexmap::IndexMap;
 use minijinja::syntax::SyntaxConfig;
@@ -6,13 +7,84 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use serde::Serialize;
 
-use super::goals::{ColumnGuess, Target, labels_of};
-use super::profile::Profile;
+use super::column::{ColumnGuess, Profile, Target};
+use super::goals::labels_of;
+use super::headers::BY_NAME;
 use super::proposal::Proposal;
 use crate::mapping::form::TypeForm;
+use crate::mapping::names::Role;
 use crate::mapping::value::DateOrder;
-use crate::mapping::words::Role;
 use crate::model::{ContractTypeId, FieldType};
+
+/// What a person is asked, and says.
+impl Proposal {
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.goals.iter().map(|goal| &goal.target)
+    }
+
+    /// A target as a person can choose it, with the labels of the form.
+    pub fn label(&self, target: &Target) -> String {
+        let field = self.goal(target).and_then(|goal| goal.field.as_ref());
+        match field.map(labels_of).unwrap_or_default()[..] {
+            [] => target.to_string(),
+            ref labels => format!("{target} ({})", labels.join(" / ")),
+        }
+    }
+
+    /// A person's word on the column at this place of [`Proposal::columns`]. It joins those that feed the target already, as
+    /// she is shown; only of the contract type there is one.
+    pub fn choose(&mut self, at: usize, target: Option<Target>) {
+        if self.columns[at].target == target {
+            return;
+        }
+        let mut place = 0;
+        let columns = self.columns.iter_mut();
+        for column in columns.filter(|column| target.is_some() && column.target == target) {
+            place = place.max(column.place + 1);
+            if target == Some(Target::Role(Role::ContractType)) {
+                column.target = None;
+            }
+        }
+        (self.columns[at].target, self.columns[at].place) = (target, place);
+    }
+
+    /// The places of the columns that a person is asked about: nothing tells what they are, and they may be something.
+    pub fn open_places(&self) -> Vec<usize> {
+        self.places(|column| {
+            let may_be = !column.candidates.is_empty() || column.words.other < BY_NAME;
+            column.target.is_none() && column.profile.is_filled && may_be
+        })
+    }
+
+    /// The places of columns of dates whose day and month could be either.
+    pub fn open_dates(&self) -> Vec<usize> {
+        self.places(|column| {
+            let goal = column.target.as_ref().and_then(|target| self.goal(target));
+            let is_date = goal.is_some_and(|goal| goal.field_type == FieldType::Date);
+            is_date && column.profile.asks_for_order()
+        })
+    }
+
+    /// Whether it is known to which contract types the rows go.
+    pub fn knows_types(&self) -> bool {
+        let is_told = self.type_column().is_some();
+        !self.contract.types.is_empty() || (is_told && self.open_column().is_none())
+    }
+
+    /// The column that tells the contract type, while nobody has said what all of its values mean.
+    pub fn open_column(&self) -> Option<&ColumnGuess> {
+        self.type_column().filter(|_| self.contract.is_open())
+    }
+
+    pub(super) fn type_column(&self) -> Option<&ColumnGuess> {
+        self.column_of(&Target::Role(Role::ContractType))
+    }
+
+    pub fn knows_recipient(&self) -> bool {
+        let mut known = [Role::Phone, Role::Email].map(Target::Role).into_iter();
+        known.any(|target| self.column_of(&target).is_some())
+    }
+}
 
 impl Proposal {
     /// The text of `vlens-batch.toml`, with `[source]` as far as no run finds it by itself, and what stood elsewhere of the

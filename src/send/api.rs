@@ -41,7 +41,7 @@ const ANY_FORM: &str = "contract-types/ID.json";
 pub struct Api {
     pub(super) client: Client,
     pub(super) stop: Arc<StopSignal>,
-    pub(super) credentials: Option<Credentials>,
+    credentials: Option<Credentials>,
     ledger: Option<Writer>,
     /// The team's, which every request asks as well.
     register: Option<Arc<Register>>,
@@ -50,7 +50,7 @@ pub struct Api {
     line: tokio::sync::Mutex<()>,
     answered: Notify,
     /// The token that holds. Who renews it keeps all others waiting.
-    pub(super) token: tokio::sync::Mutex<Option<AdminToken>>,
+    token: tokio::sync::Mutex<Option<AdminToken>>,
     /// Attempts at what may pass.
     pub(super) max_attempts: u32,
 }
@@ -235,7 +235,7 @@ impl Api {
     }
 
     /// Waits for a slot within this process's limits, and then within the team's, for a row or for a call that is about none.
-    pub(super) async fn slot(&self, row: Option<&DueRow>) -> Result<Slot<'_>, Unsent> {
+    async fn slot(&self, row: Option<&DueRow>) -> Result<Slot<'_>, Unsent> {
         let _first_in_line = self.stop.or_stop(self.line.lock()).await?;
         loop {
             if self.stop.is_stopping() {
@@ -317,7 +317,7 @@ impl Api {
         self.give_up(StopReason::register(error))
     }
 
-    pub(super) fn give_up(&self, reason: StopReason) -> Unsent {
+    fn give_up(&self, reason: StopReason) -> Unsent {
         self.stop.stop(reason);
         Unsent::Stopped
     }
@@ -397,7 +397,7 @@ impl Api {
 
     /// The token to send with now; logs in or refreshes first where that is due. All others wait meanwhile: whoever cannot log in stops
     /// them all, so that nobody tries it again.
-    pub(super) async fn bearer(&self) -> Result<AccessToken, Unsent> {
+    async fn bearer(&self) -> Result<AccessToken, Unsent> {
         let mut held = self.token.lock().await;
         if let Some(token) = &*held
             && clock::steady() < token.renew_at
@@ -434,7 +434,7 @@ impl Api {
     }
 
     /// Whether a token got a moment ago may still be sent with: the wait for a slot can be long.
-    pub(super) fn is_still_good(&self, bearer: &AccessToken) -> bool {
+    fn is_still_good(&self, bearer: &AccessToken) -> bool {
         // Who has a slot waits for nobody: the token's renewal may be waiting for that very slot.
         matches!(self.token.try_lock().as_deref(), Ok(Some(token))
             if token.access == bearer && clock::steady() < token.renew_at)

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
-use std::iter::Peekable;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::sync::mpsc::sync_channel;
@@ -130,11 +129,11 @@ impl Sheet {
         // The next rows are read and mapped while these are visited, until one is refused.
         thread::scope(|scope| {
             scope.spawn(move || {
-                let mut rows = std::iter::from_fn(|| source.next_row().transpose()).peekable();
-                while rows.peek().is_some() {
-                    let batch = next_batch(&mut rows);
+                loop {
+                    let batch = next_batch(source);
+                    let is_end = batch.as_ref().is_ok_and(Vec::is_empty);
                     let mapped = batch.map(|rows| map_side_by_side(mapping, rows));
-                    if filled.send(mapped).is_err() {
+                    if is_end || filled.send(mapped).is_err() {
                         break;
                     }
                 }
@@ -182,16 +181,17 @@ fn header_again(input: &Input, header: RowNumber, row: RowNumber) -> Error {
     }
 }
 
-fn next_batch(
-    rows: &mut Peekable<impl Iterator<Item = Result<Row, Error>>>,
-) -> Result<Vec<Row>, Error> {
-    let mut room = BATCH_CELLS;
-    let next = std::iter::from_fn(|| {
-        let row = rows.next_if(|_| room > 0)?;
-        room = room.saturating_sub(row.as_ref().map_or(0, |row| row.cells.len()));
-        Some(row)
-    });
-    next.take(BATCH_ROWS).collect()
+/// Of no rows at the end.
+fn next_batch(source: &mut Source) -> Result<Vec<Row>, Error> {
+    let (mut rows, mut cells) = (Vec::new(), 0);
+    while rows.len() < BATCH_ROWS
+        && cells < BATCH_CELLS
+        && let Some(row) = source.next_row()?
+    {
+        cells += row.cells.len();
+        rows.push(row);
+    }
+    Ok(rows)
 }
 
 /// What each row comes to by itself, in their order, by all cores.
@@ -282,10 +282,10 @@ pub enum Wanted {
 impl Wanted {
     /// Plans it. As long as it is not let go, none of them is sent again.
     pub fn planned(&self, ledger: &Ledger, run: RunId) -> Result<Planned, Error> {
-        let (rows, is_brought) = match self {
-            Wanted::OfFile(_) => (None, true),
-            Wanted::Due(_) => (None, false),
-            Wanted::Again(_, rows) => (rows.as_ref(), false),
+        let is_brought = matches!(self, Wanted::OfFile(_));
+        let rows = match self {
+            Wanted::Again(_, rows) => rows.as_ref(),
+            _ => None,
         };
         let mut planned = ledger.planned(run, rows, is_brought, &|met| match self {
             Wanted::Again(statuses, _) if statuses.contains(&met.status) => Plan::Send,
@@ -296,10 +296,9 @@ impl Wanted {
                 planned => planned,
             },
         })?;
-        match self {
-            Wanted::Again(_, Some(rows)) => planned.only = Some(rows.clone()),
-            Wanted::Again(_, None) => planned.only = Some(planned.rows().collect()),
-            Wanted::OfFile(_) | Wanted::Due(_) => {}
+        if matches!(self, Wanted::Again(..)) {
+            let again = rows.cloned();
+            planned.only = Some(again.unwrap_or_else(|| planned.rows().collect()));
         }
         Ok(planned)
     }

@@ -16,8 +16,9 @@ pub use limiter::{Limiter, Limits};
 pub use stop::{StopReason, StopSignal, local};
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -79,11 +80,8 @@ pub async fn send(
         api,
         places: Arc::new(Semaphore::new(options.concurrency)),
         max_consecutive_failures: options.max_consecutive_failures,
-        state: Mutex::new(State {
-            failures_in_a_row: 0,
-            left_elsewhere: Vec::new(),
-            events,
-        }),
+        failures_in_a_row: AtomicU32::new(0),
+        events,
     });
     let mut due = DueRows {
         run,
@@ -92,7 +90,7 @@ pub async fn send(
         read_to: Some(RowNumber(0)),
         allowance: options.limit.unwrap_or(u64::MAX),
     };
-    let (stop, mut begun) = (&sending.api.stop, JoinSet::new());
+    let (stop, mut begun, mut left_elsewhere) = (&sending.api.stop, JoinSet::new(), Vec::new());
     loop {
         let ended = match due.next(&sending.api).await {
             Some(row) => {
@@ -107,13 +105,16 @@ pub async fn send(
         match ended {
             // A panic, which is told as such.
             Some(Err(_)) => stop.stop(StopReason::broken(Error::of("internal_error", &[]))),
-            ended => due.allowance += u64::from(matches!(ended, Some(Ok(Ok(false))))),
+            Some(Ok(Err(Unsent::Elsewhere(claim)))) => {
+                due.allowance += 1;
+                left_elsewhere.extend(claim.told().is_none().then_some(claim));
+            }
+            _ => {}
         }
     }
-    let state = sending.state();
     // Rows that another computer was still sending when all else was done.
-    if let [.., Claim { by, at, .. }] = &state.left_elsewhere[..] {
-        let rows = counted(state.left_elsewhere.len() as u64, "row is", "rows are");
+    if let [.., Claim { by, at, .. }] = &left_elsewhere[..] {
+        let rows = counted(left_elsewhere.len() as u64, "row is", "rows are");
         let left = Error::of("claimed_elsewhere", &[&rows, by, at]);
         stop.stop(StopReason::register(left));
     }
@@ -165,13 +166,7 @@ struct Sending {
     /// For as many requests as may be under way.
     places: Arc<Semaphore>,
     max_consecutive_failures: u32,
-    state: Mutex<State>,
-}
-
-struct State {
-    failures_in_a_row: u32,
-    /// Of rows left to another computer, on whose way they are.
-    left_elsewhere: Vec<Claim>,
+    failures_in_a_row: AtomicU32,
     events: Sender<SendEvent>,
 }
 
@@ -185,25 +180,25 @@ impl Sending {
             .map_err(|_| Unsent::Stopped)
     }
 
-    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. False if it was left
-    /// to another computer.
+    /// Sends a row until it has its status for this run; while it waits for its next attempt, its place is another's. An error if another
+    /// computer has it.
     async fn deliver(
         self: Arc<Self>,
         mut row: DueRow,
         mut place: OwnedSemaphorePermit,
-    ) -> Result<bool, Unsent> {
+    ) -> Result<(), Unsent> {
         let (mut history, mut looks) = (History::default(), 0);
         loop {
-            let (is_sent, wait) = match self.attempt(&mut row, &mut history).await {
-                Ok((outcome, decision)) => (true, self.follow(row.row, outcome, decision)),
+            let wait = match self.attempt(&mut row, &mut history).await {
+                Ok((outcome, decision)) => self.follow(row.row, outcome, decision),
                 Err(Unsent::Elsewhere(claim)) => {
                     looks += 1;
-                    (false, self.found_elsewhere(&row, &claim, looks).await?)
+                    Some(self.found_elsewhere(&row, claim, looks).await?)
                 }
                 Err(unsent) => return Err(unsent),
             };
             let Some(wait) = wait else {
-                return Ok(is_sent);
+                return Ok(());
             };
             drop(place);
             self.api.sit_out(wait).await?;
@@ -256,24 +251,23 @@ impl Sending {
 
     /// What follows from an outcome: how long the row waits for its next attempt, if it goes again.
     fn follow(&self, row: RowNumber, outcome: Outcome, decision: Decision) -> Option<Duration> {
-        let mut state = self.state();
         if decision.status != Status::Pending {
             let failure = outcome.err();
             if matches!(decision.status, Status::Failed | Status::Uncertain) {
-                state.failures_in_a_row += 1;
-                if state.failures_in_a_row >= self.max_consecutive_failures {
+                let failures = self.failures_in_a_row.fetch_add(1, Ordering::SeqCst) + 1;
+                if failures >= self.max_consecutive_failures {
                     let last = failure.as_ref().map_or("", |failure| &failure.message);
                     self.api.stop.stop(StopReason::failures(last));
                 }
             } else {
-                state.failures_in_a_row = 0;
+                self.failures_in_a_row.store(0, Ordering::SeqCst);
             }
             let why = failure.map(|Failure { why, message }| (why.code(), message));
             let status = decision.status;
-            let _ = state.events.send(SendEvent::Ended { row, status, why });
+            let _ = self.events.send(SendEvent::Ended { row, status, why });
         }
         if let Some(wait) = decision.pause {
-            let _ = state.events.send(SendEvent::Paused { wait });
+            let _ = self.events.send(SendEvent::Paused { wait });
         }
         if let Some(reason) = decision.stop {
             self.api.stop.stop(reason);
@@ -281,36 +275,26 @@ impl Sending {
         decision.again
     }
 
-    /// A row is another computer's: it has its status from there, durable here before it is told, or is looked at again.
+    /// A row is another computer's: it has its status from there, durable here before it is told, or is looked at again after this time,
+    /// and at last is left to that computer.
     async fn found_elsewhere(
         &self,
         row: &DueRow,
-        claim: &Claim,
+        claim: Claim,
         looks: u32,
-    ) -> Result<Option<Duration>, Unsent> {
-        let Some((status, words)) = claim.told() else {
-            if looks < LOOKS_ELSEWHERE {
-                return Ok(Some(Duration::from_millis(500) * 2_u32.pow(looks)));
-            }
-            self.state().left_elsewhere.push(claim.clone());
-            return Ok(None);
-        };
-        let why = Some(("elsewhere".to_owned(), words.clone()));
-        let (about, request) = (row.invitation, claim.request);
-        let now = clock::moment();
-        let note =
-            move |ledger: &Ledger| ledger.note_elsewhere(about, status, &words, request, &now);
-        self.api.note(note).await?;
-        let row = row.row;
-        let _ = self
-            .state()
-            .events
-            .send(SendEvent::Ended { row, status, why });
-        Ok(None)
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere cannot leave it half-written.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    ) -> Result<Duration, Unsent> {
+        if let Some((status, words)) = claim.told() {
+            let why = Some(("elsewhere".to_owned(), words.clone()));
+            let (about, request) = (row.invitation, claim.request);
+            let now = clock::moment();
+            let note =
+                move |ledger: &Ledger| ledger.note_elsewhere(about, status, &words, request, &now);
+            self.api.note(note).await?;
+            let row = row.row;
+            let _ = self.events.send(SendEvent::Ended { row, status, why });
+        } else if looks < LOOKS_ELSEWHERE {
+            return Ok(Duration::from_millis(500) * 2_u32.pow(looks));
+        }
+        Err(Unsent::Elsewhere(claim))
     }
 }

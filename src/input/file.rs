@@ -222,13 +222,14 @@ pub(super) fn decide(
     if let Some(charset) = utf16_by_its_zeros(head) {
         return Ok((charset, Basis::Guessed));
     }
-    let survey = Survey::of(input.open()).map_err(|error| unreadable(&input.name(), &error))?;
+    let surveyed = survey(input.open()).map_err(|error| unreadable(&input.name(), &error));
+    let (characters, foreign, sample) = surveyed?;
     Ok(match mark {
-        None if survey.foreign == 0 => (UTF_8, Basis::Proved),
-        Some(_) if survey.foreign == 0 => (UTF_8, Basis::Mark),
-        None if survey.characters < survey.foreign => {
+        None if foreign == 0 => (UTF_8, Basis::Proved),
+        Some(_) if foreign == 0 => (UTF_8, Basis::Mark),
+        None if characters < foreign => {
             let unknown = || Error::of("encoding_unknown", &[&input.name()]);
-            (guess(&survey.sample).ok_or_else(unknown)?, Basis::Guessed)
+            (guess(&sample).ok_or_else(unknown)?, Basis::Guessed)
         }
         _ => (UTF_8, Basis::Mostly),
     })
@@ -259,36 +260,26 @@ pub(super) fn utf16_by_its_zeros(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// How well a whole file is UTF-8.
-#[derive(Default)]
-struct Survey {
-    /// Characters beyond ASCII.
-    characters: usize,
-    /// Sequences of bytes that are no characters.
-    foreign: usize,
-    /// Lines with either of them, up to [`SAMPLE_BYTES`]: what a guess is made from.
-    sample: Vec<u8>,
-}
-
-impl Survey {
-    fn of(bytes: Handle) -> io::Result<Survey> {
-        let mut bytes = BufReader::with_capacity(CHUNK_BYTES, bytes);
-        let (mut survey, mut line) = (Survey::default(), Vec::new());
-        loop {
-            line.clear();
-            let mut rest = (&mut bytes).take(MAX_ROW_BYTES as u64);
-            if rest.read_until(b'\n', &mut line)? == 0 {
-                return Ok(survey);
+/// How well a whole file is UTF-8: its characters beyond ASCII, sequences of bytes that are no characters, and lines with either of them,
+/// up to [`SAMPLE_BYTES`], from which a guess is made.
+fn survey(bytes: Handle) -> io::Result<(usize, usize, Vec<u8>)> {
+    let mut bytes = BufReader::with_capacity(CHUNK_BYTES, bytes);
+    let (mut characters, mut foreign) = (0, 0);
+    let (mut sample, mut line) = (Vec::new(), Vec::new());
+    loop {
+        line.clear();
+        let mut rest = (&mut bytes).take(MAX_ROW_BYTES as u64);
+        if rest.read_until(b'\n', &mut line)? == 0 {
+            return Ok((characters, foreign, sample));
+        }
+        if !line.is_ascii() {
+            for chunk in line.utf8_chunks() {
+                let bytes = chunk.valid().bytes();
+                characters += bytes.filter(|&byte| byte >= 0xc0).count();
+                foreign += usize::from(!chunk.invalid().is_empty());
             }
-            if !line.is_ascii() {
-                for chunk in line.utf8_chunks() {
-                    let bytes = chunk.valid().bytes();
-                    survey.characters += bytes.filter(|&byte| byte >= 0xc0).count();
-                    survey.foreign += usize::from(!chunk.invalid().is_empty());
-                }
-                let room = SAMPLE_BYTES - survey.sample.len();
-                survey.sample.extend(line.iter().take(room));
-            }
+            let room = SAMPLE_BYTES - sample.len();
+            sample.extend(line.iter().take(room));
         }
     }
 }
@@ -363,16 +354,16 @@ impl Lines {
         let mut searched = 0;
         let end = loop {
             let rest = &self.text[self.taken..];
-            let mut bytes = rest.bytes().skip(searched);
-            match bytes.position(|byte| matches!(byte, b'\n' | b'\r')) {
+            let found = rest[searched..].find(BREAKS);
+            searched = found.map_or(rest.len(), |at| searched + at);
+            let is_crlf = rest[searched..].starts_with("\r\n");
+            match found {
                 // An LF that belongs to a CR may not have been decoded.
-                Some(at) if self.is_decoded || searched + at + 1 < rest.len() => {
-                    searched += at;
-                    break searched + 1 + usize::from(rest[searched..].starts_with("\r\n"));
+                Some(_) if self.is_decoded || searched + 1 < rest.len() => {
+                    break searched + 1 + usize::from(is_crlf);
                 }
-                Some(at) => searched += at,
-                None if self.is_decoded || rest.len() >= MAX_ROW_BYTES => break rest.len(),
-                None => searched = rest.len(),
+                None if self.is_decoded || searched >= MAX_ROW_BYTES => break searched,
+                _ => {}
             }
             let decoded = self.decode();
             decoded.map_err(|error| unreadable(&self.name, &error))?;

@@ -135,12 +135,9 @@ fn known(signs: fn(&Signs) -> &[String], is_there: impl Fn(&str) -> bool) -> Opt
 /// What a ZIP archive is that is no workbook. The parts of an XLSX may be named freely below its folder; its relationships tell.
 fn of_package(package: &Package) -> Option<Foreign> {
     let begins = |start: &str| package.parts().any(|part| part.starts_with(start));
-    if begins("xl/workbook.bin") {
-        return Some((Way::Save, "a binary Excel workbook (XLSB)"));
-    }
     let archive = (Way::Unpack, "a ZIP archive");
-    let foreign = || known(|it| &it.parts, begins).unwrap_or(archive);
-    (!begins("xl/")).then(foreign)
+    let foreign = known(|it| &it.parts, begins).unwrap_or(archive);
+    Some(foreign).filter(|_| begins("xl/workbook.bin") || !begins("xl/"))
 }
 
 fn of_container(input: &Input) -> Result<Foreign, Error> {
@@ -158,10 +155,6 @@ fn of_container(input: &Input) -> Result<Foreign, Error> {
 
 /// What bytes that are no ZIP archive are, when they are no CSV either.
 fn of_bytes(head: &[u8]) -> Option<Foreign> {
-    if let [9, 0 | 2 | 4 | 8, 4 | 6 | 8, 0, ..] = head {
-        let really = "a workbook of the first versions of Excel (XLS)";
-        return Some((Way::Save, really));
-    }
     // Without NULs and the mark, UTF-16 reads like ASCII here.
     let mut text = head.to_ascii_lowercase();
     text.retain(u8::is_ascii_graphic);

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::str::FromStr;
 
 use flate2::CrcReader;
 use flate2::bufread::DeflateDecoder;
@@ -227,9 +228,8 @@ impl Xml {
     }
 
     /// What a cell or a shared text holds, up to its end, when its first tag has been read.
-    pub(super) fn content(&mut self, end: &str, content: &mut Content) -> Result<(), Error> {
-        content.text.clear();
-        (content.has_value, content.has_formula) = (false, false);
+    pub(super) fn content(&mut self, end: &str) -> Result<Content, Error> {
+        let mut content = Content::default();
         let (mut is_in_text, mut is_in_phonetic) = (false, false);
         loop {
             match self.next()? {
@@ -243,7 +243,7 @@ impl Xml {
                 Event::End(element) => match element.local_name().as_ref() {
                     "v" | "t" => is_in_text = false,
                     "rPh" => is_in_phonetic = false,
-                    name if name == end => return Ok(()),
+                    name if name == end => return Ok(content),
                     _ => {}
                 },
                 Event::Text(text) if is_in_text => content.text.push_str(&text.xml10_content()),
@@ -258,7 +258,7 @@ impl Xml {
                         return Err(self.damaged("it uses an entity that XML does not know"));
                     }
                 }
-                Event::Eof => return Ok(()),
+                Event::Eof => return Ok(content),
                 _ => {}
             }
         }
@@ -306,6 +306,11 @@ pub(super) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> 
     let mut attributes = attributes.with_checks(false).flatten();
     let attribute = attributes.find(|it| it.key.local_name().as_ref() == name)?;
     unescape(&attribute.value).ok().map(Cow::into_owned)
+}
+
+/// The value of an attribute that is a number.
+pub(super) fn number<T: FromStr>(element: &BytesStart<'_>, name: &str) -> Option<T> {
+    attribute(element, name).and_then(|value| value.trim().parse().ok())
 }
 
 /// Whether an attribute is there and says yes.

@@ -75,7 +75,7 @@ pub struct Source {
     rows: Option<NextRow>,
     /// The number of the last row that was read.
     last: u32,
-    /// Rows behind the header that were read in search of it.
+    /// Rows that were read in search of the header, once it is found those behind it.
     waiting: VecDeque<Row>,
     /// Reading it took a guess: people must be shown some values.
     pub(super) is_guess: bool,
@@ -153,22 +153,24 @@ impl Source {
         Ok(None)
     }
 
+    /// The same, of those that were read in search of the header as well.
+    fn next_waiting(&mut self) -> Result<Option<Row>, Error> {
+        match self.waiting.pop_front() {
+            None => self.next_filled(),
+            waiting => Ok(waiting),
+        }
+    }
+
     /// The next row that is neither blank nor left out; `None` at the end. What makes the file unusable may stand in its last row:
     /// whoever acts on rows acts on none before the end.
     pub fn next_row(&mut self) -> Result<Option<Row>, Error> {
-        loop {
-            let next = match self.waiting.pop_front() {
-                None => self.next_filled()?,
-                waiting => waiting,
-            };
-            let Some(mut row) = next else {
-                return Ok(None);
-            };
+        while let Some(mut row) = self.next_waiting()? {
             if self.hidden.binary_search(&row.number.0).is_err() {
                 self.cover(&mut row);
                 return Ok(Some(row));
             }
         }
+        Ok(None)
     }
 
     /// The value of a cell within a merged range stands in the range's first one, so its own is unknown. Rows come in ascending order.
@@ -212,31 +214,27 @@ pub(super) fn with_header(
         Some(wanted) => first.iter().position(|row| row.number.0 == wanted),
         None => known.likeliest(&first),
     });
-    let mut rest = VecDeque::from(first.split_off(at.unwrap_or(0)));
+    source.waiting = first.split_off(at.unwrap_or(0)).into();
     source.layout.titles = first;
-    let header = match at {
-        Some(_) => whole_header(&mut source, &mut rest)?,
-        None => None,
-    };
+    let header = at.map_or(Ok(None), |_| whole_header(&mut source))?;
     let hidden = &source.hidden_columns;
     source.columns = header.as_ref().map_or(vec![], |it| columns(it, hidden));
     let Some(header) = header.filter(|_| !source.columns.is_empty()) else {
-        return Err(no_header(&place, rest.pop_back(), wanted));
+        return Err(no_header(&place, source.waiting.back(), wanted));
     };
     source.header_row = header.number;
     if source.sheet.is_none() && options.delimiter.is_none() {
         refuse_unparted(&place, &source)?;
     }
     known.refuse_customer(&place, &header, wanted.is_some())?;
-    known.refuse_names_above(&place, &source, &rest)?;
+    known.refuse_names_above(&place, &source)?;
     if wanted.is_none() && header.number.0 > 1 {
-        refuse_customer_above(&place, &source, &rest)?;
+        refuse_customer_above(&place, &source)?;
         source.notes.push(Note::of("header_row", &[&header.number]));
     }
     if source.is_guess {
-        warn_of_guess(&mut source, &header, &rest);
+        warn_of_guess(&mut source, &header);
     }
-    source.waiting = rest;
     leave_out_hidden(&mut source, &place, options.hidden)?;
     Ok(source)
 }
@@ -261,22 +259,19 @@ fn first_rows(source: &mut Source, wanted: Option<u32>) -> Result<Vec<Row>, Erro
 
 /// The first of these rows, joined with those that it shares merged cells with: `Contact` over `Mobile` and `E-mail`, beside a `Name`
 /// as high as both, is `Contact Mobile`, `Contact E-mail` and `Name`, in the lowest row. A row that holds values is a customer's.
-fn whole_header(source: &mut Source, rows: &mut VecDeque<Row>) -> Result<Option<Row>, Error> {
-    let Some(header) = rows.pop_front() else {
+fn whole_header(source: &mut Source) -> Result<Option<Row>, Error> {
+    let Some(header) = source.waiting.pop_front() else {
         return Ok(None);
     };
     let numbers = source.rows_of_header(header.number.0);
     let mut parts = source.layout.titles.clone();
     parts.retain(|row| numbers.contains(&row.number.0));
     parts.push(header);
-    while parts.len() < numbers.len() {
-        let next = match rows.pop_front() {
-            None => source.next_filled()?,
-            next => next,
-        };
-        let Some(row) = next else { break };
+    while parts.len() < numbers.len()
+        && let Some(row) = source.next_waiting()?
+    {
         if !numbers.contains(&row.number.0) || holds_values(&row) {
-            rows.push_front(row);
+            source.waiting.push_front(row);
             break;
         }
         parts.push(row);
@@ -343,19 +338,15 @@ impl KnownHeaders {
 
     /// Refuses a header of two rows whose merges are lost, where the upper one names columns that the lower one does not: those that the
     /// lower one names are another person's, by the customer's names.
-    fn refuse_names_above(
-        &self,
-        place: &str,
-        source: &Source,
-        below: &VecDeque<Row>,
-    ) -> Result<(), Error> {
+    fn refuse_names_above(&self, place: &str, source: &Source) -> Result<(), Error> {
         let number = source.header_row;
         let names = &source.columns;
         let is_unnamed = |at: usize| names.get(at).is_none_or(|it| it.name.is_empty());
         // Serial numbers have no header in many sheets.
         let is_serial =
             |text: &str| text.chars().count() <= 5 && text.chars().all(char::is_numeric);
-        let is_filled = |at| below.iter().any(|row| !is_serial(&row.cell(at).as_shown()));
+        let below = || source.waiting.iter();
+        let is_filled = |at| below().any(|row| !is_serial(&row.cell(at).as_shown()));
         let is_lost =
             |(at, cell): (usize, &Cell)| self.has(cell) && is_unnamed(at) && is_filled(at);
         let is_next = |above: &&Row| above.number.0 + 1 == number.0;
@@ -391,7 +382,8 @@ impl KnownHeaders {
 
 /// A header that was sorted among the rows has customers above it, whom nobody would miss. They have their phone where those below have
 /// it; a title such as `Contact`, `01012345678` seldom does.
-fn refuse_customer_above(place: &str, source: &Source, below: &VecDeque<Row>) -> Result<(), Error> {
+fn refuse_customer_above(place: &str, source: &Source) -> Result<(), Error> {
+    let below = &source.waiting;
     let tells = |row: &Row, at| is_personal(&row.cell(at).as_shown());
     let is_so_below = |at| below.is_empty() || below.iter().any(|row| tells(row, at));
     let is_customer = |row: &&Row| {
@@ -420,7 +412,7 @@ fn letters(name: &str) -> String {
     folded
 }
 
-fn no_header(place: &str, next: Option<Row>, wanted: Option<u32>) -> Error {
+fn no_header(place: &str, next: Option<&Row>, wanted: Option<u32>) -> Error {
     let next = next.map(|row| row.number);
     match (wanted, next) {
         (None, _) => Error::of("file_empty", &[&place]),
@@ -446,7 +438,7 @@ fn refuse_unparted(place: &str, source: &Source) -> Result<(), Error> {
 
 /// Shows up to three texts by which a person can tell whether the encoding was guessed right: headers first, as they are no
 /// personal data, then single words from values of several; a value of one word is masked.
-fn warn_of_guess(source: &mut Source, header: &Row, rows: &VecDeque<Row>) {
+fn warn_of_guess(source: &mut Source, header: &Row) {
     let telling = |cell: &Cell| {
         let text = cell.as_shown().trim().to_owned();
         (!text.is_ascii()).then_some(text)
@@ -454,7 +446,8 @@ fn warn_of_guess(source: &mut Source, header: &Row, rows: &VecDeque<Row>) {
     let shown = HeaderMask::of(source.columns.iter().map(|column| column.name.as_str()));
     let headers = header.cells.iter().filter_map(telling);
     let headers = headers.map(|text| shown.header(&text).into_owned());
-    let values = rows.iter().flat_map(|row| &row.cells).filter_map(telling);
+    let values = source.waiting.iter().flat_map(|row| &row.cells);
+    let values = values.filter_map(telling);
     let values = values.map(|text| one_word_of(&text));
     let texts: Vec<String> = headers.chain(values).take(3).collect();
     if !texts.is_empty() {

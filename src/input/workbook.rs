@@ -7,7 +7,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::format::CellFormat;
 use super::package::{
-    Content, MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Relations, attribute, damaged, is_set,
+    MAX_KEPT_BYTES, MAX_SHEET_BYTES, Package, Relations, attribute, damaged, is_set,
 };
 use super::source::{MAX_COLUMNS, Merge, Options, Source, has_results};
 use super::xlsx::{SheetReader, Tables, unescaped};
@@ -249,15 +249,13 @@ fn sheet_part(element: &BytesStart<'_>, relations: &Relations) -> Option<SheetPa
 
 fn read_texts(package: &mut Package, part: &str, texts: &mut Vec<Box<str>>) -> Result<(), Error> {
     let mut xml = package.xml(part, MAX_KEPT_BYTES)?;
-    let mut content = Content::default();
     loop {
         match xml.next()? {
             Event::Start(element) if element.local_name().as_ref() == "si" => {}
             Event::Eof => return Ok(()),
             _ => continue,
         }
-        xml.content("si", &mut content)?;
-        texts.push(unescaped(&content.text).into());
+        texts.push(unescaped(&xml.content("si")?.text).into());
     }
 }
 

@@ -8,7 +8,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::file::{MAX_ROW_BYTES, cell_of_text};
 use super::format::{CellFormat, iso_date};
-use super::package::{Content, Xml, attribute, is_set};
+use super::package::{Content, Xml, attribute, is_set, number};
 use super::source::{MAX_COLUMNS, Merge, Source};
 use crate::error::Error;
 use crate::model::{Cell, Row, RowNumber};
@@ -38,8 +38,6 @@ pub(super) struct SheetReader {
     /// The number of the last row, and of the last one with data.
     last: u32,
     last_filled: u32,
-    /// Of the cell at hand.
-    content: Content,
     /// What was met beside the values of cells.
     met: Source,
 }
@@ -52,7 +50,6 @@ impl SheetReader {
             is_worksheet: false,
             last: 0,
             last_filled: 0,
-            content: Content::default(),
             met: Source::default(),
         }
     }
@@ -105,14 +102,14 @@ impl SheetReader {
                 Event::End(element) if element.local_name().as_ref() == "row" => break,
                 _ => continue,
             };
-            self.xml.content("c", &mut self.content)?;
+            let content = self.xml.content("c")?;
             let (row, column) = head.place.unwrap_or((told.unwrap_or(follows), next));
             let number = *told.get_or_insert(row);
             if row != number || column >= MAX_COLUMNS {
                 return self.damaged(number, "has a cell that tells a place which it cannot have");
             }
             next = column + 1;
-            let cell = match head.value(&self.content, &self.tables) {
+            let cell = match head.value(&content, &self.tables) {
                 Some(Cell::Empty) => continue,
                 Some(cell) => cell,
                 None => return self.damaged(number, "refers to a text that the workbook lacks"),
@@ -160,10 +157,9 @@ impl SheetReader {
 
 /// The number that a row tells, from 1, and whether it is hidden.
 fn row_head(element: &BytesStart<'_>) -> (Option<u32>, bool) {
-    let number = attribute(element, "r").map(|it| it.trim().parse().unwrap_or(u32::MAX));
-    let height: Option<f64> = attribute(element, "ht").and_then(|it| it.trim().parse().ok());
-    let is_flat = height.is_some_and(|height| height <= 0.0);
-    (number, is_flat || is_set(element, "hidden"))
+    let row = attribute(element, "r").map(|it| it.trim().parse().unwrap_or(u32::MAX));
+    let is_flat = number(element, "ht").is_some_and(|height: f64| height <= 0.0);
+    (row, is_flat || is_set(element, "hidden"))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, strum::EnumString)]
@@ -249,13 +245,11 @@ impl CellHead {
 
 /// What is said of columns side by side: how wide they are, and whether they are hidden.
 fn note_columns(met: &mut Source, element: &BytesStart<'_>) {
-    let number = |name| attribute(element, name).and_then(|it| it.trim().parse::<f64>().ok());
-    let place = |name| attribute(element, name).and_then(|it| it.trim().parse().ok());
-    let (Some(first @ 1..), Some(last)) = (place("min"), place("max")) else {
+    let (Some(first @ 1..), Some(last)) = (number(element, "min"), number(element, "max")) else {
         return;
     };
     let columns = first - 1..usize::min(last, STYLED_COLUMNS);
-    let width = number("width");
+    let width: Option<f64> = number(element, "width");
     if is_set(element, "hidden") || width == Some(0.0) {
         met.hidden_columns.extend(columns.clone());
     }

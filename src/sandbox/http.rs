@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 
 /// The pause before each byte of a dripping answer: the shortest answer takes longer than any sensible timeout.
 const DRIP: Duration = Duration::from_millis(400);
-pub(super) const JSON: &str = "application/json; charset=utf-8";
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
 const HALF_HEADERS: usize = 30;
 const HUGE_BYTES: usize = 2 * 1024 * 1024;
 const MOST_HEAD_BYTES: u64 = 1 << 16;
@@ -210,13 +211,10 @@ impl Behaviour {
     /// The answer, where `data` is what an ordinary one would carry.
     pub(super) fn answer(&'static self, data: &Value) -> Answer {
         let status = self.status.unwrap_or(200);
-        let mut answer = match self.body.as_deref() {
+        let mut answer = match &self.body {
             None => Answer::success(data),
-            Some("") => Answer::default(),
-            Some(page) if page.starts_with('<') => {
-                Answer::text(status, "text/html; charset=utf-8", page.to_owned())
-            }
-            Some(body) => Answer::text(status, JSON, body.to_owned()),
+            Some(page) if page.starts_with('<') => Answer::text(status, HTML, page.clone()),
+            Some(body) => Answer::text(status, JSON, body.clone()),
         };
         if self.is_huge {
             answer.body.resize(HUGE_BYTES, b' ');
@@ -296,16 +294,12 @@ impl FaultPlan {
         target: FaultyCall,
         phone: Option<&str>,
     ) -> Option<&'static Behaviour> {
-        let magic = phone.and_then(|phone| self.of_recipient(phone));
-        magic.or_else(|| self.draw(target))
-    }
-
-    fn of_recipient(&mut self, phone: &str) -> Option<&'static Behaviour> {
+        let phone = phone.unwrap_or_default();
         let is_here = |phones: &[String]| phones.iter().any(|magic| magic == phone);
         let magic = |one: &&Behaviour| is_here(&one.always) || is_here(&one.once);
-        let behaviour = BEHAVIOURS.iter().find(magic)?;
-        let meets = is_here(&behaviour.always) || self.met_once.insert(phone.to_owned());
-        meets.then_some(behaviour)
+        let magic = BEHAVIOURS.iter().find(magic);
+        let met = magic.filter(|it| is_here(&it.always) || self.met_once.insert(phone.to_owned()));
+        met.or_else(|| self.draw(target))
     }
 
     fn draw(&mut self, target: FaultyCall) -> Option<&'static Behaviour> {

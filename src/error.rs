@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display};
 use std::io;
-use std::sync::{LazyLock, RwLock};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::Deserialize;
 
@@ -123,13 +123,11 @@ impl Error {
 }
 
 /// What a command that names no file must be given to mean the config and ledger at hand: `--ledger b.db`, say.
-static AT_HAND: RwLock<String> = RwLock::new(String::new());
+static AT_HAND: Mutex<String> = Mutex::new(String::new());
 
 /// The door says so, as soon as it knows.
 pub fn commands_need(options: String) {
-    AT_HAND
-        .write()
-        .map_or_else(|_| (), |mut at_hand| *at_hand = options);
+    *AT_HAND.lock().unwrap_or_else(PoisonError::into_inner) = options;
 }
 
 /// A command that can be typed as it stands, given these options.
@@ -140,10 +138,10 @@ pub fn command(words: &str, options: &str) -> String {
 
 /// One that means the config and ledger at hand.
 pub fn command_at_hand(words: &str) -> String {
-    let options = AT_HAND
-        .read()
-        .map_or_else(|_| String::new(), |at_hand| at_hand.clone());
-    command(words, &options)
+    command(
+        words,
+        &AT_HAND.lock().unwrap_or_else(PoisonError::into_inner),
+    )
 }
 
 /// A sentence with `{1}`, `{2}` filled in, and `{vlens-batch doctor}` as the command that can be typed as it stands.

@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::civil;
 use rust_xlsxwriter::utility::column_number_to_name;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 /// The number that a spreadsheet shows beside a row: the first line of the sheet is 1, blank rows count.
 #[derive(
@@ -40,7 +41,7 @@ impl Column {
 
 /// One cell, with what the source knows about it. CSV yields only `Empty`, `Text` and `Undecodable`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
-#[serde(from = "Kept")]
+#[serde(from = "Value")]
 pub enum Cell {
     /// Nothing, or only white space.
     #[default]
@@ -139,33 +140,22 @@ impl Serialize for Cell {
         match self {
             Cell::Number(number) => serializer.serialize_f64(*number),
             Cell::Boolean(is) => serializer.serialize_bool(*is),
-            Cell::Date(date) => Kept::Date { date: *date }.serialize(serializer),
+            Cell::Date(date) => serializer.collect_map([("date", date)]),
             other => serializer.serialize_str(&other.as_shown()),
         }
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Kept {
-    Text(String),
-    Number(f64),
-    Boolean(bool),
-    Date {
-        date: civil::DateTime,
-    },
-    /// A number that JSON has no word for.
-    Nothing(()),
-}
-
-impl From<Kept> for Cell {
-    fn from(kept: Kept) -> Cell {
-        match kept {
-            Kept::Text(text) if !text.is_empty() => Cell::Text(text),
-            Kept::Number(number) => Cell::Number(number),
-            Kept::Boolean(is) => Cell::Boolean(is),
-            Kept::Date { date } => Cell::Date(date),
-            Kept::Text(_) | Kept::Nothing(()) => Cell::Empty,
+impl From<Value> for Cell {
+    fn from(kept: Value) -> Cell {
+        let date = kept["date"].as_str().and_then(|date| date.parse().ok());
+        match (kept, date) {
+            (Value::String(text), _) if !text.is_empty() => Cell::Text(text),
+            (Value::Number(number), _) => number.as_f64().map_or(Cell::Empty, Cell::Number),
+            (Value::Bool(is), _) => Cell::Boolean(is),
+            (Value::Object(_), Some(date)) => Cell::Date(date),
+            // Among them a number that JSON has no word for.
+            _ => Cell::Empty,
         }
     }
 }

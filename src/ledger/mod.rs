@@ -10,7 +10,6 @@ mod import;
 mod memory;
 mod open;
 mod place;
-mod purge;
 mod reader;
 mod results;
 mod sql;

@@ -1,4 +1,5 @@
 //! Opens the writing side: the file is recognised or made, its memory and its binding are checked, and every write is one transaction.
+//! And has it forget personal data and tokens of rows that were finished long ago, in the file and in its log.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -7,7 +8,7 @@ use std::path::Path;
 use rusqlite::Params;
 use rusqlite::config::DbConfig;
 
-use super::memory::{LOG, Lock, OnLoss, age, held, move_away};
+use super::memory::{LOG, Lock, OnLoss, age, delete_moved_away, held, move_away};
 use super::place::{self, FileWatch, LOG_MAX_BYTES, NEW, beside};
 use super::reader::{
     APPLICATION_ID, MIGRATIONS, Reader, is_log_of_another, open_with_memory, refuse_unseen, schema,
@@ -15,7 +16,7 @@ use super::reader::{
 use super::sql::Db;
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::model::{Binding, Moment};
+use crate::model::{Binding, Moment, Timestamp};
 
 /// Deleted content is overwritten where that costs no further write; `purge` is thorough. The cache bounds the memory.
 const PRAGMAS: &str = "
@@ -172,6 +173,35 @@ impl Ledger {
     /// One statement as such a transaction.
     pub(super) fn set(&self, sql: &str, params: impl Params) -> Result<()> {
         self.write(|ledger| ledger.db.run(sql, params))
+    }
+
+    /// Overwrites cells, bodies, tokens and messages of rows that were finished before `cutoff`, and deletes ledgers that were set aside
+    /// before. Returns how many rows and session tokens are gone, and how many rows as old were kept, since they are pending, failed or
+    /// uncertain.
+    pub fn purge_older_than(&mut self, cutoff: Timestamp) -> Result<(u64, u64, u64)> {
+        let purge = include_str!("purge.sql").replace("CUTOFF", &cutoff.0.to_string());
+        self.db.script("PRAGMA secure_delete = ON")?;
+        let report = self.write(|ledger| {
+            ledger.db.script(&purge)?;
+            let report = "SELECT rows, tokens, kept FROM temp.report, temp.kept";
+            ledger.db.first(report, ())
+        })?;
+        // The file is written afresh, so that neither it nor its log holds anything deleted.
+        self.cut_log()?;
+        self.db.script("VACUUM")?;
+        failpoint::pass("after_vacuum");
+        self.cut_log()?;
+        self.db.script("PRAGMA secure_delete = FAST")?;
+        self.watch = FileWatch::new(self.path());
+        delete_moved_away(self.path(), cutoff.0)?;
+        Ok(report.unwrap_or_default())
+    }
+
+    fn cut_log(&self) -> Result<()> {
+        match self.db.value("PRAGMA wal_checkpoint(TRUNCATE)", ())? {
+            Some(true) => Err(Error::of("ledger_busy.purge", &[])),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -155,7 +155,6 @@ impl Reader {
         self.db.values(&first, (run, at_most))
     }
 
-    /// What a report plots, as `statistics.sql` names it: sums only, no personal data.
     /// Whether what a rejected row of a run asks for is not purged.
     pub fn could_retry(&self, run: RunId) -> Result<bool> {
         const COULD: &str = "
@@ -166,6 +165,7 @@ impl Reader {
         Ok(self.db.value(COULD, [run])?.unwrap_or(false))
     }
 
+    /// What a report plots, as `statistics.sql` names it: sums only, no personal data.
     pub fn statistics(&self, run: RunId) -> Result<serde_json::Value> {
         let statistics = self.db.value(include_str!("statistics.sql"), [run])?;
         let Json(statistics) = statistics.ok_or_else(|| self.db.damaged("a run is missing"))?;

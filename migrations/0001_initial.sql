@@ -64,10 +64,10 @@ CREATE TABLE invitations (
     id          INTEGER PRIMARY KEY,
     key         BLOB NOT NULL,
     status      TEXT NOT NULL,           -- created, rejected, failed, uncertain or pending
-    created_run INTEGER,                 -- set exactly while the status is created
     content_id  INTEGER NOT NULL,        -- what the status speaks of; of a pending one, what it is sent as
     overcome    TEXT,                    -- of a pending one: the status that a person's word or new content has overcome; created, if it ever was
-    was_created INTEGER                  -- 1 once it was created, whatever a person's word has had it sent again as since
+    created_run INTEGER,                 -- that created it last, 0 where another computer did; and as what. NULL if it never was created; whatever
+    created_as  INTEGER                  -- a person's word has had it sent again as since
 ) STRICT;
 CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
 
@@ -97,11 +97,22 @@ CREATE TABLE rows (
     row          INTEGER NOT NULL,       -- as a spreadsheet numbers it
     content_id   INTEGER NOT NULL,
     duplicate_of INTEGER,                -- the earlier row's number
-    is_due       INTEGER,                -- 1 exactly while its invitation is pending
+    is_due       INTEGER,                -- 1 exactly while it stands as pending
     PRIMARY KEY (sheet_id, row)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX rows_by_content ON rows (content_id);
 CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
+
+-- How each row stands: as its invitation does; but one that was created stays so for whoever does not ask for what it is being sent
+-- again as. `run_id`: of a created one, which run created it. `is_same`: whether it asks for what was created, or is sent.
+CREATE VIEW standings AS
+SELECT r.sheet_id, r.row, r.duplicate_of, r.content_id, i.id AS invitation_id,
+    CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid'
+         WHEN i.created_as IS NOT NULL AND c.body_hash IS NOT it.body_hash THEN 'created' ELSE i.status END AS status,
+    CASE WHEN i.created_as IS NOT NULL AND (i.status = 'created' OR c.body_hash IS NOT it.body_hash) THEN i.created_run ELSE 0 END AS run_id,
+    c.body_hash IS it.body_hash OR c.body_hash IS made.body_hash AS is_same
+FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
+LEFT JOIN contents it ON it.id = i.content_id LEFT JOIN contents made ON made.id = i.created_as;
 
 -- As others can know a customer again, by each content that ever asked for his invitation. By which columns his key tells him apart: as
 -- the sheet that first asked for it. His e-mail is none where another is known by it alone; the address that his key is, is his in all.
@@ -179,25 +190,45 @@ CREATE TABLE tallies (
 CREATE TRIGGER sheet_imported AFTER UPDATE OF rows ON sheets
 BEGIN
     INSERT INTO tallies (sheet_id, status, run_id, n)
-    SELECT r.sheet_id,
-           CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid' ELSE i.status END,
-           coalesce(i.created_run, 0), count(*)
-    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = new.id GROUP BY 2, 3;
+    SELECT sheet_id, status, run_id, count(*) FROM standings WHERE sheet_id = new.id GROUP BY 2, 3;
 END;
 
--- From then on, the rows of every sheet follow the status of their invitation, and so do the tallies.
-CREATE TRIGGER status_changed AFTER UPDATE OF status ON invitations WHEN old.status <> new.status
+-- From then on, the rows of every sheet follow their invitation, and so do the tallies: counted no more as they stood before, and then as
+-- they stand. Another content that asks for the same changes nothing.
+CREATE TRIGGER invitation_changes BEFORE UPDATE OF status, content_id, created_as ON invitations
+WHEN old.status <> new.status OR old.created_as IS NOT new.created_as
+    OR (SELECT body_hash FROM contents WHERE id = old.content_id) IS NOT (SELECT body_hash FROM contents WHERE id = new.content_id)
 BEGIN
-    UPDATE rows SET is_due = iif(new.status = 'pending', 1, NULL)
+    INSERT INTO tallies (sheet_id, status, run_id, n)
+    SELECT sheet_id, status, run_id, -1 FROM standings WHERE content_id IN (SELECT id FROM contents WHERE invitation_id = new.id)
+    ON CONFLICT DO UPDATE SET n = n + excluded.n;
+END;
+
+CREATE TRIGGER invitation_changed AFTER UPDATE OF status, content_id, created_as ON invitations
+WHEN old.status <> new.status OR old.created_as IS NOT new.created_as
+    OR (SELECT body_hash FROM contents WHERE id = old.content_id) IS NOT (SELECT body_hash FROM contents WHERE id = new.content_id)
+BEGIN
+    UPDATE rows SET is_due = (
+        SELECT 1 FROM standings s WHERE s.sheet_id = rows.sheet_id AND s.row = rows.row AND s.status = 'pending')
     WHERE content_id IN (SELECT id FROM contents WHERE invitation_id = new.id);
     INSERT INTO tallies (sheet_id, status, run_id, n)
-    SELECT r.sheet_id, old.status, coalesce(old.created_run, 0), -1
-    FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = new.id
+    SELECT sheet_id, status, run_id, 1 FROM standings WHERE content_id IN (SELECT id FROM contents WHERE invitation_id = new.id)
     ON CONFLICT DO UPDATE SET n = n + excluded.n;
-    INSERT INTO tallies (sheet_id, status, run_id, n)
-    SELECT r.sheet_id, new.status, coalesce(new.created_run, 0), 1
-    FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = new.id
+END;
+
+-- The same where what a row holds asks for another one from now on.
+CREATE TRIGGER content_moves BEFORE UPDATE OF invitation_id ON contents
+BEGIN
+    INSERT INTO tallies (sheet_id, status, run_id, n) SELECT sheet_id, status, run_id, -1 FROM standings WHERE content_id = new.id
+    ON CONFLICT DO UPDATE SET n = n + excluded.n;
+END;
+
+CREATE TRIGGER content_moved AFTER UPDATE OF invitation_id ON contents
+BEGIN
+    UPDATE rows SET is_due = (
+        SELECT 1 FROM standings s WHERE s.sheet_id = rows.sheet_id AND s.row = rows.row AND s.status = 'pending')
+    WHERE content_id = new.id;
+    INSERT INTO tallies (sheet_id, status, run_id, n) SELECT sheet_id, status, run_id, 1 FROM standings WHERE content_id = new.id
     ON CONFLICT DO UPDATE SET n = n + excluded.n;
 END;
 

@@ -315,10 +315,10 @@ impl Reader {
     ) -> Result<Vec<(i64, KnownCustomer)>> {
         // Of older contents it is known that they are his, and of the first and the last that they were sent.
         const KNOWN: &str = "
-            SELECT k.content_id, iif(?3 AND k.content_id = i.content_id, i.status, 'pending'), i.was_created IS 1,
+            SELECT k.content_id, iif(?3 AND k.content_id = i.content_id, i.status, 'pending'), i.created_as IS NOT NULL,
                 k.content_id IN (i.id, i.content_id), k.key, k.told_by, k.phone, k.email, coalesce(k.body, json_quote(hex(k.hash)))
             FROM customers k CROSS JOIN invitations i ON i.id = k.invitation_id
-            WHERE k.content_id > ?1 AND iif(?3, i.was_created OR i.status <> 'pending', k.content_id <> i.content_id AND (i.was_created OR i.status = 'uncertain'))
+            WHERE k.content_id > ?1 AND iif(?3, i.created_as OR i.status <> 'pending', k.content_id <> i.content_id AND (i.created_as OR i.status = 'uncertain'))
             ORDER BY k.content_id LIMIT ?2";
         let known = self
             .db

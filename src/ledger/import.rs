@@ -74,20 +74,32 @@ impl Reader {
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
     fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
+        // By the e-mail beside a phone none is known who has another: of a colleague's customer, the register knows.
         let by_key = format!(
-            "SELECT i.id, i.status, c.body_hash IS ?2, i.was_created IS 1, NULL, i.key, 0
-             FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
-             WHERE i.id = coalesce(
-                 (SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}),
-                 (SELECT id FROM invitations WHERE key = ?5), (SELECT invitation_id FROM aliases a WHERE key = ?5 AND NOT EXISTS (
-                     SELECT 1 FROM contents c WHERE c.invitation_id = a.invitation_id AND c.phone <> ?1)))"
+            "SELECT coalesce((SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}), (
+                 SELECT met FROM (
+                     SELECT id AS met FROM invitations WHERE key = ?5 UNION ALL SELECT invitation_id FROM aliases WHERE key = ?5)
+                 WHERE (SELECT created_run FROM invitations WHERE id = met) IS NOT 0
+                     AND NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = met AND c.phone <> ?1)))"
         );
         let behind = invitation.addresses.email_behind(invitation.key);
         let behind = behind.map(|key| masked(&self.salt, key));
         let (key, hash, phone, email) = self.asked(invitation);
-        let asked = (key, hash, phone, email, behind);
-        let met = self.db.first(&by_key, asked)?;
-        met.map_or_else(|| self.meeting_of_others(invitation), |met| Ok(Some(met)))
+        let met = self.db.value(&by_key, (key, hash, phone, email, behind))?;
+        match met.flatten() {
+            Some(id) => self.standing(id, invitation),
+            None => self.meeting_of_others(invitation),
+        }
+    }
+
+    /// As `standings` would have it of a row that asks for this.
+    fn standing(&self, id: InvitationId, of: &Invitation) -> Result<Option<Meeting>> {
+        const STANDING: &str = "
+            SELECT i.id, iif(i.created_as IS NOT NULL AND it.body_hash IS NOT ?2, 'created', i.status),
+                it.body_hash IS ?2 OR ?2 IS (SELECT body_hash FROM contents WHERE id = i.created_as), NULL, i.key, 0
+            FROM invitations i CROSS JOIN contents it ON it.id = i.content_id WHERE i.id = ?1";
+        let hash = body_hash(&self.salt, &of.body);
+        self.db.first(STANDING, (id, hash))
     }
 
     /// Whether the key of a row that met nobody is a stranger's: numbers of two lists may coincide.
@@ -114,30 +126,34 @@ impl Reader {
 
     /// The same among those whom other columns told apart.
     fn meeting_of_others(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
-        const BY_BODY: &str = "
-            SELECT i.id, i.status, o.is_it, i.was_created IS 1, NULL, i.key, 0 FROM temp.others o CROSS JOIN invitations i ON i.id = o.id
-            WHERE o.body_hash = ?1 ORDER BY o.is_it DESC LIMIT 1";
+        const BY_BODY: &str =
+            "SELECT id FROM temp.others WHERE body_hash = ?1 ORDER BY is_it DESC LIMIT 1";
+        // Where the recipient tells, his phone is nobody else's, whoever in this sheet is he already.
         const BY_RECIPIENT: &str = "
-            SELECT i.id, i.status, 0, i.was_created IS 1, NULL, i.key, 0
-            FROM temp.others o CROSS JOIN invitations i ON i.id = o.id
-            WHERE NOT o.is_met AND (o.phone = ?1 OR o.email = ?2 AND (o.phone IS NULL OR ?1 IS NULL))
-            ORDER BY o.phone IS ?1 DESC, i.id LIMIT 1";
+            SELECT id FROM temp.others o
+            WHERE o.phone = ?1 AND (NOT o.is_met OR ?1 = ?3) OR o.email = ?2 AND NOT o.is_met AND (
+                ?1 IS NULL OR NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = o.id AND c.phone <> ?1))
+            ORDER BY o.phone IS ?1 DESC, o.is_met, o.id LIMIT 1";
         // Another row with this body is another invitation, and so is one for this recipient.
         const TAKEN: &str =
             "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
         const KNOWN: &str = "UPDATE temp.others SET is_met = 1 WHERE id = ?1";
-        let hash = body_hash(&self.salt, &invitation.body);
-        let met: Option<Meeting> = match self.db.first(BY_BODY, [hash])? {
-            None => self
-                .db
-                .first(BY_RECIPIENT, addresses(&self.salt, invitation))?,
+        let (key, hash, phone, email) = self.asked(invitation);
+        let met = match self.db.value(BY_BODY, [hash])? {
+            None => self.db.value(BY_RECIPIENT, (phone, email, key))?,
             met => met,
         };
-        if let Some(met) = &met {
-            self.db.run(TAKEN, (met.invitation, hash))?;
-            self.db.run(KNOWN, [met.invitation])?;
-        }
-        Ok(met)
+        let Some(met) = met else { return Ok(None) };
+        self.db.run(TAKEN, (met, hash))?;
+        self.db.run(KNOWN, [met])?;
+        self.standing(met, invitation)
+    }
+
+    /// Whether this is the key by a phone that was ever asked for an invitation.
+    fn has_phone(&self, of: InvitationId, key: CustomerKey) -> Result<bool> {
+        const HAS: &str =
+            "SELECT true FROM contents WHERE invitation_id = ?1 AND phone = ?2 LIMIT 1";
+        Ok(self.db.value(HAS, (of, key))?.unwrap_or(false))
     }
 
     /// The run and row that created an invitation, as `check` tells of them; `None` when it was not created.
@@ -239,7 +255,7 @@ impl MetAbove {
             if taken.map_or(same_content, |taken| taken == hash()) {
                 return Ok(Asked::Repeated(first, met.invitation));
             }
-            if met.key == key {
+            if met.key == key || reader.has_phone(met.invitation, key)? {
                 return Ok(Asked::Unsure(Problem::same_recipient(row, first)));
             }
         }
@@ -316,10 +332,6 @@ impl Ledger {
                 db.script(KEY_INDEX)?;
             }
             db.run(ROWS, [sheet])?;
-            if told_by.is_empty() {
-                ledger.unite(sheet)?;
-            }
-            ledger.know_by_the_other(sheet, told_by.is_empty())?;
             ledger.hold_lost(Some(run), started)?;
             Ok(run)
         });
@@ -328,19 +340,6 @@ impl Ledger {
             .db
             .script("DROP TABLE IF EXISTS temp.others; PRAGMA shrink_memory");
         imported
-    }
-
-    /// Whoever of a sheet is known by the phone is known by any e-mail that went with it too, once that is gone, and the other way round;
-    /// and where other columns tell, whoever is known by one (`recipient_tells` is not set). Several may have one: then the first is.
-    fn know_by_the_other(&self, sheet: i64, recipient_tells: bool) -> Result<()> {
-        const BY_THE_OTHER: &str = "
-            INSERT INTO aliases (key, invitation_id, sheet_id) SELECT other, invitation_id, ?1 FROM (
-                SELECT iif(c.phone IS NULL OR known.email IS i.key, known.phone, known.email) AS other, c.invitation_id, min(r.row)
-                FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN contents known ON known.invitation_id = c.invitation_id
-                CROSS JOIN invitations i ON i.id = c.invitation_id
-                WHERE r.sheet_id = ?1 AND (?2 OR i.key IN (known.phone, known.email)) AND other IS NOT NULL GROUP BY other)
-            WHERE true ON CONFLICT DO NOTHING";
-        self.db.run(BY_THE_OTHER, (sheet, recipient_tells))
     }
 
     fn begin_run(&self, sheet: i64, named: &Named, started: &Moment) -> Result<RunId> {

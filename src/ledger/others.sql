@@ -5,7 +5,7 @@ CREATE TEMP TABLE others AS SELECT c.body_hash, i.id, c.body_hash IS it.body_has
     SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
     WHERE own.invitation_id = i.id AND s.told_by = ?1) AS is_met
 FROM invitations i CROSS JOIN contents it ON it.id = i.content_id CROSS JOIN contents c ON c.invitation_id = i.id
-WHERE (i.was_created IS 1 AND c.id = i.id AND c.body_hash IS NOT it.body_hash) OR NOT EXISTS (
+WHERE (i.created_as IS NOT NULL AND c.id = i.id AND c.body_hash IS NOT it.body_hash) OR NOT EXISTS (
     SELECT 1 FROM contents own CROSS JOIN rows r ON r.content_id = own.id CROSS JOIN sheets s ON s.id = r.sheet_id
     WHERE own.invitation_id = i.id AND s.told_by = ?1 AND (own.body_hash IS it.body_hash OR c.body_hash IS NOT it.body_hash))
 LIMIT iif(EXISTS (SELECT 1 FROM sheets WHERE told_by <> ?1), -1, 0)

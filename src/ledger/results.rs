@@ -151,17 +151,16 @@ impl Reader {
 
     /// The first rows of a run that ask for a created invitation with other content.
     pub fn changed_rows(&self, run: RunId, at_most: u32) -> Result<Vec<RowNumber>> {
-        let first = format!("SELECT row FROM {CHANGED} ORDER BY row LIMIT ?2");
+        let first = format!("SELECT w.row FROM {CHANGED} ORDER BY w.row LIMIT ?2");
         self.db.values(&first, (run, at_most))
     }
 
     /// Whether what a rejected row of a run asks for is not purged.
     pub fn could_retry(&self, run: RunId) -> Result<bool> {
         const COULD: &str = "
-            SELECT true FROM tallies t CROSS JOIN rows r ON r.sheet_id = t.sheet_id CROSS JOIN contents c ON c.id = r.content_id
-            CROSS JOIN invitations i ON i.id = c.invitation_id
-            WHERE t.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND t.status = 'rejected' AND t.n > 0
-              AND i.status = 'rejected' AND c.body IS NOT NULL LIMIT 1";
+            SELECT true FROM tallies t CROSS JOIN standings w ON w.sheet_id = t.sheet_id AND w.status = t.status
+            CROSS JOIN contents c ON c.id = w.content_id
+            WHERE t.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND t.status = 'rejected' AND t.n > 0 AND c.body IS NOT NULL LIMIT 1";
         Ok(self.db.value(COULD, [run])?.unwrap_or(false))
     }
 
@@ -187,8 +186,7 @@ impl Reader {
     ) -> Result<()> {
         const CREATED: &str = "
             SELECT i.id, c.body, (SELECT ms FROM made WHERE made.id = i.id)
-            FROM invitations i CROSS JOIN contents c ON c.id = i.content_id
-            WHERE i.status = 'created' AND c.body IS NOT NULL ORDER BY i.id";
+            FROM invitations i CROSS JOIN contents c ON c.id = i.created_as WHERE c.body IS NOT NULL ORDER BY i.id";
         let visit = |(id, body, invited): (_, String, _)| {
             visit(id, &body, invited);
             Ok(())

@@ -3,18 +3,17 @@
 WITH
 -- Requests that were opened and never closed, and whose sender is dead: whoever was invited by them is uncertain.
 lost AS MATERIALIZED (
-    SELECT r.sheet_id, count(*) AS n FROM (
-        SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'pending'
-        WHERE NOT ?1 AND a.closed_ms IS NULL) of
-    CROSS JOIN contents c ON c.invitation_id = of.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1),
+    SELECT w.sheet_id, count(*) AS n FROM standings w WHERE w.status = 'pending' AND w.content_id IN (
+        SELECT c.id FROM attempts a CROSS JOIN contents c ON c.invitation_id = a.invitation_id WHERE NOT ?1 AND a.closed_ms IS NULL)
+    GROUP BY 1),
 -- Created rows without a token, since a person settled them; those that another computer has are created by no run. Whoever was sent to
 -- again after that (because the row had changed) has a link.
 settled AS MATERIALIZED (
-    SELECT r.sheet_id, count(*) AS n FROM (
-        SELECT DISTINCT i.id FROM attempts a CROSS JOIN invitations i ON i.id = a.invitation_id AND i.status = 'created' AND i.created_run > 0
+    SELECT w.sheet_id, count(*) AS n FROM standings w WHERE w.run_id > 0 AND w.content_id IN (
+        SELECT c.id FROM attempts a CROSS JOIN contents c ON c.invitation_id = a.invitation_id
         WHERE a.event = 'settled_created'
-          AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = i.id AND answered.event = 'created')) of
-    CROSS JOIN contents c ON c.invitation_id = of.id CROSS JOIN rows r ON r.content_id = c.id GROUP BY 1),
+          AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = a.invitation_id AND answered.event = 'created'))
+    GROUP BY 1),
 -- The run that the living sender works on.
 at_work AS MATERIALIZED (
     SELECT p.run_id FROM processes p JOIN runs r ON r.id = p.run_id

@@ -23,11 +23,10 @@ problems AS (
     WHERE r.sheet_id = (SELECT sheet_id FROM of) AND c.problems IS NOT NULL
     GROUP BY 1, 2 ORDER BY 3 DESC, 2, 1),
 reached AS (
-    SELECT max(coalesce(s.at_ms, s.told_ms) - (SELECT ms FROM made WHERE made.id = i.id), 0) / 86400000 AS days,
+    SELECT max(coalesce(s.at_ms, s.told_ms) - (SELECT ms FROM made WHERE made.id = w.invitation_id), 0) / 86400000 AS days,
            coalesce(s.signed, false) AS is_signed, count(*) AS count
-    FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-    LEFT JOIN stages s ON s.invitation_id = i.id
-    WHERE r.sheet_id = (SELECT sheet_id FROM of) AND i.status = 'created' GROUP BY 1, 2),
+    FROM standings w LEFT JOIN stages s ON s.invitation_id = w.invitation_id
+    WHERE w.sheet_id = (SELECT sheet_id FROM of) AND w.status = 'created' GROUP BY 1, 2),
 -- Who signed later is counted with the last day.
 known AS (SELECT min(days, 90) AS day, is_signed, count FROM reached WHERE days IS NOT NULL),
 days(day) AS (

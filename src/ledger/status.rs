@@ -28,10 +28,7 @@ pub struct DueRow {
 /// A row of a sheet beside the invitation that it asks for, which was there before it.
 pub struct Meeting {
     pub invitation: InvitationId,
-    /// The invitation's.
-    pub status: Status,
-    /// As far as this row's content is concerned: one that was created, and is being sent again as something else, stays created for
-    /// whoever did not ask for that.
+    /// As far as this row's content is concerned, as `standings` has it.
     pub standing: Standing,
     /// What it would be sent as; none where that is purged or not known yet.
     content: Option<i64>,
@@ -40,24 +37,20 @@ pub struct Meeting {
     row: RowNumber,
 }
 
-/// Of columns: invitation, its status, whether its content is the row's, whether it was ever created, what it would be sent as, the key,
-/// the row.
+/// Of columns: invitation, how it stands and whether for the row's content, what it would be sent as, the key, the row.
 impl TryFrom<&Row<'_>> for Meeting {
     type Error = rusqlite::Error;
 
     fn try_from(row: &Row<'_>) -> Result<Meeting, rusqlite::Error> {
-        let (status, same_content): (Status, bool) = (row.get(1)?, row.get(2)?);
-        let is_created = row.get(3)? && !same_content;
         Ok(Meeting {
             invitation: row.get(0)?,
-            status,
             standing: Standing {
-                status: if is_created { Status::Created } else { status },
-                same_content,
+                status: row.get(1)?,
+                same_content: row.get(2)?,
             },
-            content: row.get(4)?,
-            key: row.get(5)?,
-            row: row.get(6)?,
+            content: row.get(3)?,
+            key: row.get(4)?,
+            row: row.get(5)?,
         })
     }
 }
@@ -89,13 +82,11 @@ impl Planned {
 
 /// Rows of a run (`?1`) that ask for a created invitation with other content.
 pub(super) const CHANGED: &str = "
-    rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-    WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND i.status = 'created'
-      AND c.body_hash IS NOT (SELECT body_hash FROM contents WHERE id = i.content_id)";
+    standings w WHERE w.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1) AND w.status = 'created' AND NOT w.is_same";
 
 impl Meeting {
     pub fn is_due(&self) -> bool {
-        self.status == Status::Pending
+        self.standing.status == Status::Pending
     }
 }
 
@@ -109,27 +100,27 @@ impl Ledger {
 
     /// Has within a transaction two invitations be one, by the phone and by the e-mail of a row of this sheet, of which one waits, and
     /// become what the other becomes.
-    pub(super) fn unite(&self, sheet: i64) -> Result<()> {
+    fn unite(&self, sheet: i64) -> Result<()> {
         const PAIRS: &str = "
             SELECT a.id, e.id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
             CROSS JOIN invitations a ON a.id = c.invitation_id AND a.key = c.phone CROSS JOIN invitations e ON e.key = c.email AND e.id <> a.id
-            WHERE r.sheet_id = ?1 ORDER BY r.row";
+            WHERE r.sheet_id = ?1 AND NOT EXISTS (SELECT 1 FROM contents o WHERE o.invitation_id = e.id AND o.phone <> a.key)
+            ORDER BY r.row";
         // Two that stand in one sheet are two customers.
         const WAITING: &str = "
-            SELECT w.id, k.id, k.status, nullif(k.created_run, 0) FROM invitations w CROSS JOIN invitations k
-            ON (w.id, k.id) = (?2, ?1) OR (w.id, k.id) = (?1, ?2) AND (k.was_created IS 1 OR k.status IN ('created', 'uncertain'))
-            WHERE w.id IN (?1, ?2) AND k.id IN (?1, ?2) AND w.was_created IS NOT 1 AND w.status IN ('pending', 'failed', 'rejected')
+            SELECT w.id, k.id FROM invitations w CROSS JOIN invitations k
+            ON (w.id, k.id) = (?2, ?1) OR (w.id, k.id) = (?1, ?2) AND (k.created_run > 0 OR k.status = 'uncertain')
+            WHERE w.id IN (?1, ?2) AND k.id IN (?1, ?2) AND w.created_as IS NULL AND w.status IN ('pending', 'failed', 'rejected')
             AND NOT EXISTS (
                 SELECT 1 FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = w.id AND r.sheet_id IN (
                     SELECT r.sheet_id FROM contents c CROSS JOIN rows r ON r.content_id = c.id WHERE c.invitation_id = k.id))";
         let pairs: Vec<(InvitationId, InvitationId)> = self.db.all(PAIRS, [sheet])?;
         for pair in pairs {
             let waiting = self.db.first(WAITING, pair)?;
-            let waiting: Option<(i64, i64, Status, Option<RunId>)> = waiting;
-            let Some((from, into, status, by)) = waiting else {
+            let waiting: Option<(i64, i64)> = waiting;
+            let Some((from, into)) = waiting else {
                 continue;
             };
-            self.set_status(InvitationId(from), status, by)?;
             // What the register knows of the requests is of another claim.
             self.db.script(&format!(
                 "UPDATE contents SET invitation_id = {into} WHERE invitation_id = {from};
@@ -142,6 +133,23 @@ impl Ledger {
         Ok(())
     }
 
+    /// Whoever of a sheet the recipient tells apart is known by every address that was ever asked for him; where other columns tell, whoever
+    /// is known by one (`recipient_tells` is not set). Several may have one: then the first is.
+    fn know_by_all_addresses(&self, sheet: i64, recipient_tells: bool) -> Result<()> {
+        const BY_ALL: &str = "
+            WITH met AS (
+                SELECT i.id, i.key, min(r.row) AS row FROM rows r CROSS JOIN contents c ON c.id = r.content_id
+                CROSS JOIN invitations i ON i.id = c.invitation_id WHERE r.sheet_id = ?1 GROUP BY 1),
+            known AS (
+                SELECT met.*, c.phone AS other FROM met CROSS JOIN contents c ON c.invitation_id = met.id
+                UNION SELECT met.*, c.email FROM met CROSS JOIN contents c ON c.invitation_id = met.id)
+            INSERT INTO aliases (key, invitation_id, sheet_id) SELECT other, id, ?1 FROM (
+                SELECT other, id, min(row) FROM known k WHERE other <> key AND (?2 OR EXISTS (
+                    SELECT 1 FROM contents c WHERE c.invitation_id = k.id AND k.key IN (c.phone, c.email))) GROUP BY other)
+            WHERE true ON CONFLICT DO NOTHING";
+        self.db.run(BY_ALL, (sheet, recipient_tells))
+    }
+
     /// Gives an invitation a new status; `by` is the run that created it, none where that was elsewhere.
     pub(super) fn set_status(
         &self,
@@ -150,8 +158,8 @@ impl Ledger {
         by: Option<RunId>,
     ) -> Result<()> {
         const SET: &str = "
-            UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', coalesce(?3, 0), NULL),
-                                   was_created = iif(?2 = 'created', 1, was_created),
+            UPDATE invitations SET status = ?2, created_run = iif(?2 = 'created', coalesce(?3, 0), created_run),
+                                   created_as = iif(?2 = 'created', content_id, created_as),
                                    overcome = iif(?2 = 'pending', overcome, NULL)
             WHERE id = ?1 AND status <> ?2";
         self.db.run(SET, (invitation, status, by))
@@ -161,7 +169,7 @@ impl Ledger {
     fn make_due(&self, invitation: InvitationId, content: Option<i64>) -> Result<()> {
         const RENEW: &str = "
             UPDATE invitations SET content_id = coalesce(?2, content_id),
-                overcome = CASE WHEN was_created THEN 'created' WHEN status IN ('rejected', 'uncertain') THEN status ELSE overcome END
+                overcome = CASE WHEN created_as THEN 'created' WHEN status IN ('rejected', 'uncertain') THEN status ELSE overcome END
             WHERE id = ?1 AND (SELECT body FROM contents WHERE id = coalesce(?2, content_id)) IS NOT NULL";
         if self.db.change(RENEW, (invitation, content))? > 0 {
             self.set_status(invitation, Status::Pending, None)?;
@@ -177,7 +185,10 @@ impl Ledger {
         word: Option<Event>,
         now: &Moment,
     ) -> Result<()> {
-        const STANDS_AS: &str = "UPDATE invitations SET content_id = ?2 WHERE id = ?1";
+        // What was created may be sent again as something else.
+        const STANDS_AS: &str = "
+            UPDATE invitations SET content_id = ?2 WHERE id = ?1
+            AND (SELECT body_hash FROM contents WHERE id = ?2) IS (SELECT body_hash FROM contents WHERE id = content_id)";
         self.write(|ledger| {
             ledger.refuse_outdated()?;
             for same in planned.same {
@@ -189,8 +200,22 @@ impl Ledger {
                     ledger.note_decision(met.invitation, word, None, now)?;
                 }
             }
+            ledger.take_at_its_word(run)?;
             ledger.note_changed(run)
         })
+    }
+
+    /// Has within a transaction what a run's sheet says of its customers' addresses hold: until it is let go, it may be the wrong one.
+    fn take_at_its_word(&self, run: RunId) -> Result<()> {
+        const SHEET: &str = "SELECT id, told_by = '' FROM sheets WHERE id = (SELECT sheet_id FROM runs WHERE id = ?1)";
+        let sheet: Option<(i64, bool)> = self.db.first(SHEET, [run])?;
+        let Some((sheet, recipient_tells)) = sheet else {
+            return Ok(());
+        };
+        if recipient_tells {
+            self.unite(sheet)?;
+        }
+        self.know_by_all_addresses(sheet, recipient_tells)
     }
 
     /// Notes within a transaction how many rows of a run ask for a created invitation with other content.
@@ -211,7 +236,7 @@ impl Ledger {
         self.write(|ledger| {
             ledger.belong_to(run)?;
             let mut uncertain = ledger.open_rows(run, rows, false)?;
-            uncertain.retain(|open| open.status == Status::Uncertain);
+            uncertain.retain(|open| open.standing.status == Status::Uncertain);
             for open in &uncertain {
                 let id = open.invitation;
                 match event {
@@ -273,10 +298,10 @@ impl Reader {
         rows: Option<&BTreeSet<RowNumber>>,
     ) -> Result<Vec<(RowNumber, InvitationId, CustomerKey, Status)>> {
         let mut open = self.open_rows(run, rows, false)?;
-        open.retain(|open| matches!(open.status, Status::Uncertain | Status::Rejected));
+        open.retain(|it| matches!(it.standing.status, Status::Uncertain | Status::Rejected));
         let customer = |open: Meeting| {
             let key = unmasked(&self.salt, open.key);
-            (open.row, open.invitation, key, open.status)
+            (open.row, open.invitation, key, open.standing.status)
         };
         Ok(open.into_iter().map(customer).collect())
     }
@@ -311,13 +336,13 @@ impl Reader {
         is_brought: bool,
     ) -> Result<Vec<Meeting>> {
         const OPEN_ROWS: &str = "
-            SELECT i.id, i.status, c.body_hash IS (SELECT body_hash FROM contents WHERE id = i.content_id), i.was_created IS 1, (
+            SELECT w.invitation_id, w.status, w.is_same, (
                 SELECT id FROM contents WHERE body IS NOT NULL AND id = iif(NOT ?2 AND EXISTS (
-                    SELECT 1 FROM rows WHERE content_id = i.content_id AND sheet_id > r.sheet_id), i.content_id, c.id)), i.key, r.row
-            FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
-            WHERE r.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)
-              AND (i.status NOT IN ('created', 'pending') OR i.content_id <> c.id)
-            ORDER BY r.row";
+                    SELECT 1 FROM rows WHERE content_id = i.content_id AND sheet_id > w.sheet_id), i.content_id, w.content_id)), i.key, w.row
+            FROM standings w CROSS JOIN invitations i ON i.id = w.invitation_id
+            WHERE w.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)
+              AND (w.status NOT IN ('created', 'pending') OR i.content_id <> w.content_id)
+            ORDER BY w.row";
         let mut open: Vec<Meeting> = self.db.all(OPEN_ROWS, (run, is_brought))?;
         open.retain(|open| rows.is_none_or(|rows| rows.contains(&open.row)));
         Ok(open)

@@ -288,7 +288,7 @@ impl Wanted {
             _ => None,
         };
         let mut planned = ledger.planned(run, rows, is_brought, &|met| match self {
-            Wanted::Again(statuses, _) if statuses.contains(&met.status) => Plan::Send,
+            Wanted::Again(statuses, _) if statuses.contains(&met.standing.status) => Plan::Send,
             Wanted::Again(..) => Plan::Hold,
             Wanted::OfFile(wishes) => plan(Some(met.standing), *wishes),
             Wanted::Due(wishes) => match plan(Some(met.standing), *wishes) {

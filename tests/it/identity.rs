@@ -140,7 +140,7 @@ fn walked(walk: &Walk) {
     let (promise, world) = (&walk.promise, World::with_server());
     let mapped = rows::<String>("identity.mapped").remove(0);
     let config = walk.config.as_ref().unwrap_or(&mapped);
-    let mut created = 0;
+    let mut asked = 0;
     for day in &walk.days {
         world.config(&config.replace("{}", &day.config));
         world.file("customers.csv", format!("{}{}", walk.header, day.rows));
@@ -163,14 +163,14 @@ fn walked(walk: &Walk) {
         assert!(is_foreseen || day.unforeseen, "{promise}\n{would}");
         let code = match &told {
             told if told["pending"].is_number() => 4,
-            told if told["invalid"].is_number() => 3,
+            told if told["invalid"].is_number() || told["rejected"].is_number() => 3,
             _ => 0,
         };
         assert_eq!(ended.code(), Some(code), "{promise}\n{ended}");
-        created += became[0].as_u64().expect("a count");
+        asked += became[0].as_u64().expect("a count") + told["rejected"].as_u64().unwrap_or(0);
     }
     let bodies = world.bodies();
-    assert_eq!(bodies.len() as u64, created, "{promise}");
+    assert_eq!(bodies.len() as u64, asked, "{promise}");
     let distinct: BTreeSet<&String> = bodies.iter().collect();
     assert_eq!(bodies.len() - distinct.len(), walk.alike, "{promise}");
     assert_eq!(damage(&world.ledger()), Vec::<String>::new(), "{promise}");

@@ -74,22 +74,24 @@ impl Reader {
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
     fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
+        let by_key = format!("SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}");
         // By the e-mail beside a phone none is known who has another: of a colleague's customer, the register knows.
-        let by_key = format!(
-            "SELECT coalesce((SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}), (
-                 SELECT met FROM (
-                     SELECT id AS met FROM invitations WHERE key = ?5 UNION ALL SELECT invitation_id FROM aliases WHERE key = ?5)
-                 WHERE (SELECT created_run FROM invitations WHERE id = met) IS NOT 0
-                     AND NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = met AND c.phone <> ?1)))"
+        let by_email = format!(
+            "SELECT met FROM {BY_KEY} WHERE (SELECT created_run FROM invitations WHERE id = met) IS NOT 0
+                 AND NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = met AND c.phone <> ?2)"
         );
-        let behind = invitation.addresses.email_behind(invitation.key);
-        let behind = behind.map(|key| masked(&self.salt, key));
-        let (key, hash, phone, email) = self.asked(invitation);
-        let met = self.db.value(&by_key, (key, hash, phone, email, behind))?;
-        match met.flatten() {
-            Some(id) => self.standing(id, invitation),
-            None => self.meeting_of_others(invitation),
+        if let Some(id) = self.db.value(&by_key, self.asked(invitation))? {
+            return self.standing(id, invitation);
         }
+        if let Some(met) = self.meeting_of_others(invitation)? {
+            return Ok(Some(met));
+        }
+        let Some(email) = invitation.addresses.email_behind(invitation.key) else {
+            return Ok(None);
+        };
+        let [email, phone] = [email, invitation.key].map(|key| masked(&self.salt, key));
+        let met = self.db.value(&by_email, (email, phone))?;
+        met.map_or(Ok(None), |id| self.standing(id, invitation))
     }
 
     /// As `standings` would have it of a row that asks for this.
@@ -128,10 +130,10 @@ impl Reader {
     fn meeting_of_others(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         const BY_BODY: &str =
             "SELECT id FROM temp.others WHERE body_hash = ?1 ORDER BY is_it DESC LIMIT 1";
-        // Where the recipient tells, his phone is nobody else's, whoever in this sheet is he already.
+        // Where the recipient tells, an address that he was invited by is nobody else's, whoever in this sheet is he already.
         const BY_RECIPIENT: &str = "
             SELECT id FROM temp.others o
-            WHERE o.phone = ?1 AND (NOT o.is_met OR ?1 = ?3) OR o.email = ?2 AND NOT o.is_met AND (
+            WHERE o.phone = ?1 AND (NOT o.is_met OR ?1 = ?3) OR o.email = ?2 AND (NOT o.is_met OR ?2 = ?3 AND o.phone IS NULL) AND (
                 ?1 IS NULL OR NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = o.id AND c.phone <> ?1))
             ORDER BY o.phone IS ?1 DESC, o.is_met, o.id LIMIT 1";
         // Another row with this body is another invitation, and so is one for this recipient.
@@ -149,10 +151,10 @@ impl Reader {
         self.standing(met, invitation)
     }
 
-    /// Whether this is the key by a phone that was ever asked for an invitation.
-    fn has_phone(&self, of: InvitationId, key: CustomerKey) -> Result<bool> {
-        const HAS: &str =
-            "SELECT true FROM contents WHERE invitation_id = ?1 AND phone = ?2 LIMIT 1";
+    /// Whether this is the key by an address that an invitation was ever asked for by: a phone, or an e-mail without one.
+    fn has_address(&self, of: InvitationId, key: CustomerKey) -> Result<bool> {
+        const HAS: &str = "
+            SELECT true FROM contents WHERE invitation_id = ?1 AND coalesce(phone, email) = ?2 LIMIT 1";
         Ok(self.db.value(HAS, (of, key))?.unwrap_or(false))
     }
 
@@ -255,7 +257,7 @@ impl MetAbove {
             if taken.map_or(same_content, |taken| taken == hash()) {
                 return Ok(Asked::Repeated(first, met.invitation));
             }
-            if met.key == key || reader.has_phone(met.invitation, key)? {
+            if met.key == key || reader.has_address(met.invitation, key)? {
                 return Ok(Asked::Unsure(Problem::same_recipient(row, first)));
             }
         }

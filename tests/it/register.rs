@@ -184,6 +184,10 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
     moody.team.world.config(FAST);
     assert_eq!(mail("ola", "01512345670,"), 1);
     assert_eq!(mail("ola", "01512345670,o@example.com"), 0);
+    // Nor taken for one whose address he shares, once he has a phone of his own.
+    assert_eq!(mail("nada", "01012345679,h@example.com"), 1);
+    assert_eq!(mail("nadim", ",h@example.com"), 0);
+    assert_eq!(mail("nadim", "01112345679,h@example.com"), 1);
     by_application();
     assert_eq!(mail("rana", ",o@example.com"), 0);
     // Back again, with a ledger that has seen nothing.

@@ -44,12 +44,11 @@ impl Mapping {
             Some(_) => None,
             None => self.aside(row),
         };
-        let verdict = match (aside, invitation) {
-            (Some(aside), _) => return (Verdict::Aside(aside), Vec::new()),
-            (None, Some(invitation)) => Verdict::Valid(invitation),
-            (None, None) => Verdict::Invalid(visit.problems),
-        };
-        (verdict, visit.repairs)
+        match (aside, invitation) {
+            (Some(aside), _) => (Verdict::Aside(aside), Vec::new()),
+            (None, Some(invitation)) => (Verdict::Valid(invitation), visit.repairs),
+            (None, None) => (Verdict::Invalid(visit.problems), visit.repairs),
+        }
     }
 }
 

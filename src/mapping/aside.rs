@@ -156,7 +156,7 @@ impl Mapping {
         self.fields().any(|field| {
             matches!(field.kind, Kind::Number { .. })
                 && field.columns.contains(&at)
-                && matches!(field.kind.read(cell), Ok(Some(_)))
+                && field.kind.reads(cell)
         })
     }
 
@@ -164,7 +164,7 @@ impl Mapping {
     fn is_sum(&self, at: usize, cell: &Cell) -> bool {
         let number = Kind::Number { decimal: None };
         let is_free = || self.fields().all(|field| !field.columns.contains(&at));
-        self.is_number(at, cell) || is_free() && matches!(number.read(cell), Ok(Some(_)))
+        self.is_number(at, cell) || is_free() && number.reads(cell)
     }
 
     /// Whether the row says whom to invite; also one that only tries to, unless it `must_be_read`: a total may have a count below

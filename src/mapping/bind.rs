@@ -246,7 +246,7 @@ impl<'a> Binder<'a> {
             let found = [Role::Phone, Role::Email].map(|role| self.column_of_role(role));
             if found == [None, None] && self.problems.len() == problems_before {
                 let told = Error::of("config_invalid.no_recipient", &[]);
-                self.problems.push(told.into());
+                self.refuse(None, told);
             }
             found
         };
@@ -284,7 +284,7 @@ impl<'a> Binder<'a> {
             let placed = self.header.placed(&candidates);
             Error::of("config_invalid.columns", &[&what, &placed, &setting])
         };
-        self.problems.push(told.into());
+        self.refuse(None, told);
         None
     }
 
@@ -328,8 +328,7 @@ impl<'a> Binder<'a> {
         if self.config.fields.is_none() && !named.is_empty() {
             return Some(sorted(&named));
         }
-        self.problems
-            .push(Error::of("config_invalid.no_type", &[]).into());
+        self.refuse(None, Error::of("config_invalid.no_type", &[]));
         None
     }
 

@@ -53,16 +53,6 @@ pub(crate) struct ConfigProblem {
     pub shown: Visible,
 }
 
-impl From<Error> for ConfigProblem {
-    fn from(told: Error) -> Self {
-        ConfigProblem {
-            told,
-            span: None,
-            shown: Visible::Whole,
-        }
-    }
-}
-
 /// What of a problem's line may be seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Visible {
@@ -75,8 +65,8 @@ pub(crate) enum Visible {
 }
 
 impl ConfigProblem {
-    pub fn at(span: Range<usize>, shown: Visible, told: Error) -> Self {
-        let span = Some(span);
+    pub fn at(span: impl Into<Option<Range<usize>>>, shown: Visible, told: Error) -> Self {
+        let span = span.into();
         ConfigProblem { told, span, shown }
     }
 
@@ -113,7 +103,8 @@ pub(crate) fn refusal(
     problems.sort_by_key(|problem| problem.span.as_ref().map_or(usize::MAX, |span| span.start));
     if problems.len() > MOST_PROBLEMS {
         let more = problems.split_off(MOST_PROBLEMS).len();
-        problems.push(Error::of("config_invalid.more", &[&more]).into());
+        let told = Error::of("config_invalid.more", &[&more]);
+        problems.push(ConfigProblem::at(None, Visible::Whole, told));
     }
     let file = sheet.unwrap_or(&origin.file_name);
     let mut all = problems.into_iter().map(|mut problem| {

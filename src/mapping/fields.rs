@@ -148,7 +148,7 @@ impl<'a> Binder<'a> {
         }
     }
 
-    pub fn refuse_at(&mut self, span: Range<usize>, told: Error) {
+    pub fn refuse(&mut self, span: impl Into<Option<Range<usize>>>, told: Error) {
         self.problems
             .push(ConfigProblem::at(span, Visible::Whole, told));
     }
@@ -167,7 +167,7 @@ impl<'a> Binder<'a> {
         for name in names {
             match self.header.find(name) {
                 Ok(column) => positions.push(column.index),
-                Err(told) => self.refuse_at(place.clone(), told),
+                Err(told) => self.refuse(place.clone(), told),
             }
         }
         self.used.extend(&positions);
@@ -194,7 +194,7 @@ impl<'a> Binder<'a> {
         let mut fields = Vec::new();
         for (key, config) in entries {
             if let Some(told) = form.unknown(key.get_ref(), &format!("`{key}`")) {
-                self.refuse_at(key.span(), told);
+                self.refuse(key.span(), told);
             }
             let (config, form) = (config.get_ref(), &form);
             let made_of = self.made_of(config);
@@ -276,7 +276,7 @@ impl<'a> Binder<'a> {
             Some(Ok(choice)) => choice.text.into_owned(),
             Some(Err(fault)) => {
                 let told = Error::of("config_invalid.choice", &[&text, key, &fault]);
-                self.refuse_at(written.span(), told);
+                self.refuse(written.span(), told);
                 text
             }
         }
@@ -298,7 +298,7 @@ impl<'a> Binder<'a> {
             (Ok(Some(reading)), _) => reading.text.into_owned(),
             (Err(fault), Err(_)) => {
                 let told = Error::of("config_invalid.default", &[entry.key, &fault]);
-                self.refuse_at(written.span(), told);
+                self.refuse(written.span(), told);
                 text
             }
             // A word for nothing, such as `-`, is meant here, and a date may be written as it goes out.
@@ -317,7 +317,7 @@ impl<'a> Binder<'a> {
         let mut pairs: Vec<(String, String)> = own.collect();
         pairs.extend(form.field(key.get_ref()).into_iter().flat_map(choice_pairs));
         if pairs.is_empty() {
-            self.refuse_at(key.span(), Error::of("config_invalid.no_choices", &[key]));
+            self.refuse(key.span(), Error::of("config_invalid.no_choices", &[key]));
             return None;
         }
         Some(Choices::new(pairs))
@@ -333,7 +333,7 @@ impl<'a> Binder<'a> {
         for (value, meaning) in values {
             let folded = fold(value.get_ref());
             if meanings.get(&folded).is_some_and(|known| *known != meaning) {
-                self.refuse_at(value.span(), Error::of("config_invalid.alike", &[value]));
+                self.refuse(value.span(), Error::of("config_invalid.alike", &[value]));
             } else {
                 meanings.insert(folded, meaning);
             }
@@ -401,12 +401,12 @@ impl<'a> Binder<'a> {
             let placed = self.header.placed(&[column]);
             let header = self.header.shown(&column.name);
             if let Some(told) = form.unknown_header(&key, &placed, &header) {
-                self.problems.push(told.into());
+                self.refuse(None, told);
             } else if let Some(earlier) = fed.get(&key) {
                 let shown = self.header.shown(&key);
                 let placed = self.header.placed(&[earlier, column]);
                 let told = Error::of("config_invalid.field_twice", &[&shown, &placed]);
-                self.problems.push(told.into());
+                self.refuse(None, told);
             } else {
                 self.used.insert(column.index);
                 fed.insert(key.clone(), column);

@@ -177,8 +177,8 @@ fn kind_of(column: &Column, sample: &[Row], config: &Config) -> Option<Kind> {
     let filled = cells.filter(|cell| !cell.is_empty());
     let mut kinds = [phone, Kind::Email, Kind::EgyptNationalId].into_iter();
     kinds.find(|kind| {
-        let is_read = |cell: &&Cell| matches!(kind.read(cell), Ok(Some(_)));
-        filled.clone().filter(is_read).count() * 2 > filled.clone().count()
+        let read = filled.clone().filter(|cell| kind.reads(cell));
+        read.count() * 2 > filled.clone().count()
     })
 }
 

@@ -169,8 +169,9 @@ pub(crate) fn columns_of(source: &str) -> Result<IndexMap<String, bool>, String>
     let mut columns = IndexMap::new();
     for at in 0..tokens.len() {
         let (before, rest) = tokens.split_at(at);
-        if let Some(column) = column_in(rest) {
-            *columns.entry(column.to_owned()).or_default() |= is_calculated(rest);
+        if let Some((column, filter)) = column_in(rest) {
+            let is_calculated = matches!(filter, Some("int" | "float"));
+            *columns.entry(column.to_owned()).or_default() |= is_calculated;
         } else if let Some(reason) = reason_against(before, rest) {
             return Err(reason);
         }
@@ -178,37 +179,23 @@ pub(crate) fn columns_of(source: &str) -> Result<IndexMap<String, bool>, String>
     Ok(columns)
 }
 
-fn is_calculated(column: &[Token<'_>]) -> bool {
-    use Token::{BracketClose, BracketOpen, Dot, Ident, Pipe};
-    matches!(
-        column,
-        [_, Dot, _, Pipe, Ident("int" | "float"), ..]
-            | [
-                _,
-                BracketOpen,
-                _,
-                BracketClose,
-                Pipe,
-                Ident("int" | "float"),
-                ..
-            ]
-    )
-}
-
-fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<&'t str> {
-    use Token::{BracketClose, BracketOpen, Dot, Ident, ParenOpen, Str};
-    match tokens {
-        [Ident("row"), Dot, Ident(_), ParenOpen, ..] => None,
-        [Ident("row"), Dot, Ident(name), ..]
-        | [Ident("row"), BracketOpen, Str(name), BracketClose, ..] => Some(name),
-        [
-            Ident("row"),
-            BracketOpen,
-            Token::String(name),
-            BracketClose,
-            ..,
-        ] => Some(name),
-        _ => None,
+/// The column that tokens begin with, and the filter behind it, if there is one.
+fn column_in<'t>(tokens: &'t [Token<'_>]) -> Option<(&'t str, Option<&'t str>)> {
+    use Token::{BracketClose, BracketOpen, Dot, Ident, ParenOpen, Pipe, Str};
+    let [Ident("row"), access @ ..] = tokens else {
+        return None;
+    };
+    let (column, rest) = match access {
+        [Dot, Ident(_), ParenOpen, ..] => return None,
+        [Dot, Ident(name), rest @ ..] | [BracketOpen, Str(name), BracketClose, rest @ ..] => {
+            (*name, rest)
+        }
+        [BracketOpen, Token::String(name), BracketClose, rest @ ..] => (&**name, rest),
+        _ => return None,
+    };
+    match rest {
+        [Pipe, Ident(filter), ..] => Some((column, Some(filter))),
+        _ => Some((column, None)),
     }
 }
 
@@ -218,8 +205,8 @@ const NUMBERS_COMPARED: &str =
 /// Why a template must not have the first of the tokens to come behind those before it.
 fn reason_against(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
     use Token::{
-        BlockStart, BracketClose, BracketOpen, Dot, Eq, Float, Gt, Gte, Ident, Int, Lt, Lte, Mul,
-        Ne, ParenClose, ParenOpen, Pipe,
+        BlockStart, Dot, Eq, Float, Gt, Gte, Ident, Int, Lt, Lte, Mul, Ne, ParenClose, ParenOpen,
+        Pipe,
     };
     let ends_a_number = || match before {
         [.., Pipe, Ident(filter)] => is_listed(NUMBER_FILTERS, filter),
@@ -229,11 +216,7 @@ fn reason_against(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
     let compares_a_text = |rest: &[Token<'_>]| {
         let is_number = match rest {
             [Int(_) | Float(_) | ParenOpen, ..] => true,
-            [_, Dot, _, Pipe, Ident(filter), ..]
-            | [_, BracketOpen, _, BracketClose, Pipe, Ident(filter), ..] => {
-                is_listed(NUMBER_FILTERS, filter)
-            }
-            _ => false,
+            _ => matches!(column_in(rest), Some((_, Some(it))) if is_listed(NUMBER_FILTERS, it)),
         };
         !is_number || !ends_a_number() && !matches!(before, [.., ParenClose])
     };

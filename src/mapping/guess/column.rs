@@ -58,7 +58,7 @@ impl Profile {
             let mut marks = [DecimalMark::Point, DecimalMark::Comma]
                 .map(Some)
                 .into_iter();
-            marks.any(|decimal| reads(&Kind::Number { decimal }, cell))
+            marks.any(|decimal| Kind::Number { decimal }.reads(cell))
         };
         let distinct = values.iter().map(|cell| cell.shown().trim().to_owned());
         let mut distinct: IndexSet<String> = distinct.collect();
@@ -67,13 +67,13 @@ impl Profile {
         }
         Profile {
             count: values.len(),
-            phone: share_of(&|cell, _| reads(&phone, cell)),
+            phone: share_of(&|cell, _| phone.reads(cell)),
             plain_phone: share_of(&|cell, text| {
                 let is_international = text.starts_with(&country.code()) && text.len() >= 11;
-                (text.starts_with(['0', '+']) || is_international) && reads(&phone, cell)
+                (text.starts_with(['0', '+']) || is_international) && phone.reads(cell)
             }),
-            email: share_of(&|cell, _| reads(&Kind::Email, cell)),
-            national_id: share_of(&|cell, _| reads(&Kind::EgyptNationalId, cell)),
+            email: share_of(&|cell, _| Kind::Email.reads(cell)),
+            national_id: share_of(&|cell, _| Kind::EgyptNationalId.reads(cell)),
             date: share_of(&|cell, _| is_date(cell) || is_compact_date(cell)),
             number: share_of(&|cell, _| is_number(cell) && !is_date(cell)),
             words: share_of(&|_, text| {
@@ -104,12 +104,12 @@ impl Profile {
         };
         let is_day = |cell: &Cell| {
             let serial = Cell::Number(cell.shown().parse().unwrap_or(f64::NAN));
-            field_type == FieldType::Date && reads(&kind, &serial)
+            field_type == FieldType::Date && kind.reads(&serial)
         };
         let is_spoiled =
             |cell: &&Cell| is_day(cell) || kind.read(cell).is_err_and(|fault| fault.is_spoiled());
         let (spoiled, others): (Vec<&Cell>, Vec<&Cell>) = self.values.iter().partition(is_spoiled);
-        let whole = others.iter().filter(|cell| reads(&kind, cell)).count();
+        let whole = others.iter().filter(|cell| kind.reads(cell)).count();
         !spoiled.is_empty() && share(spoiled.len() + whole, self.count) >= 0.5
     }
 
@@ -155,7 +155,7 @@ impl Profile {
             DateOrder::DayMonth => format!("%d{mark}%m{mark}%Y"),
             DateOrder::MonthDay => format!("%m{mark}%d{mark}%Y"),
         });
-        forms.find(|form| texts.clone().all(|cell| reads(&date(Some(form)), cell)))
+        forms.find(|form| texts.clone().all(|cell| date(Some(form)).reads(cell)))
     }
 
     /// Dates whose day and month could be either, and nothing proves which.
@@ -233,10 +233,6 @@ fn says_nothing(cell: &Cell) -> bool {
     cell.is_empty() || matches!(cell, Cell::Merged { .. }) || value::says_nothing(cell)
 }
 
-fn reads(kind: &Kind, cell: &Cell) -> bool {
-    matches!(kind.read(cell), Ok(Some(_)))
-}
-
 fn phone(country: Country) -> Kind {
     Kind::Phone {
         country,
@@ -280,7 +276,7 @@ fn is_date(cell: &Cell) -> bool {
 fn is_compact_date(cell: &Cell) -> bool {
     let text = fold_value(&cell.shown());
     let is_recent = text.starts_with("19") || text.starts_with("20");
-    is_recent && text.len() == 8 && reads(&date(Some("%Y%m%d")), cell)
+    is_recent && text.len() == 8 && date(Some("%Y%m%d")).reads(cell)
 }
 
 /// A part of a whole, from 0 to 1; of nothing, 0.

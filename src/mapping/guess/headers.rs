@@ -177,13 +177,9 @@ fn is_noise(word: &str) -> bool {
 
 /// Whether a header says that it is of a beneficiary, who is the customer where the sheet has no other.
 pub(super) fn is_of_beneficiary(header: &str) -> bool {
-    has_word_of(header, &WORDS.beneficiaries)
-}
-
-fn has_word_of(header: &str, known: &HashSet<String>) -> bool {
     let words = words(header);
     let mut words = words.iter().map(|word| without_article(word));
-    words.any(|word| known.contains(word))
+    words.any(|word| WORDS.beneficiaries.contains(word))
 }
 
 fn of_the_newer(header: &str) -> Option<NameWords> {

@@ -188,7 +188,7 @@ impl Kind {
         self.read_by(None, cell)
     }
 
-    /// The same by what the column proves.
+    /// As [`Kind::read`], by what the column proves.
     pub fn read_by<'a>(
         &'a self,
         proved: Option<Convention>,
@@ -266,6 +266,11 @@ impl Kind {
             }
             Kind::EgyptNationalId => number::read_national_id(given),
         }
+    }
+
+    /// Whether a cell holds such a value.
+    pub fn reads(&self, cell: &Cell) -> bool {
+        matches!(self.read(cell), Ok(Some(_)))
     }
 
     /// The convention that a cell can only be read by.

@@ -10,8 +10,8 @@ use super::config::{Columns, Config, DEFAULT_DATE_OUTPUT, Entries, FieldConfig, 
 use super::diagnostics::{ConfigProblem, Visible};
 use super::form::{BindOptions, TypeForm, choice_pairs, type_of};
 use super::guess::is_of_another_person;
-use super::header::{Header, HeaderTypes, is_left_out, listed};
-use super::names::{Role, fold_choice, names_a_birth_date, visible};
+use super::header::{Header, HeaderTypes, is_left_out};
+use super::names::{Role, fold_choice, listed, names_a_birth_date, visible};
 use super::template::Template;
 use super::value::{Choices, Evidence, Kind, Reading};
 use crate::error::Error;

@@ -9,7 +9,7 @@ use indexmap::IndexMap;
 use toml::Spanned;
 
 use super::config::{Columns, Config};
-use super::names::{HeaderMask, Role, agreed, did_you_mean, fold, visible};
+use super::names::{HeaderMask, Role, agreed, did_you_mean, fold, listed, visible};
 use super::template;
 use crate::error::Error;
 use crate::model::{Column, ContractTypeId, RESULT_COLUMNS, printable};
@@ -193,17 +193,6 @@ impl Config {
             }
         }
         names
-    }
-}
-
-/// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.
-pub(crate) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>, most: usize) -> String {
-    let mut names = names.into_iter();
-    let first = names.by_ref().take(most);
-    let shown: Vec<String> = first.map(|name| name.as_ref().to_owned()).collect();
-    match names.count() {
-        0 => shown.join(", "),
-        more => format!("{}, … (+{more})", shown.join(", ")),
     }
 }
 

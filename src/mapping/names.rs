@@ -205,6 +205,17 @@ pub fn agreed<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<
         .then_some(first)
 }
 
+/// Names side by side, the first `most` of them: a sheet can have thousands of columns, and a screen cannot.
+pub fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>, most: usize) -> String {
+    let mut names = names.into_iter();
+    let first = names.by_ref().take(most);
+    let shown: Vec<String> = first.map(|name| name.as_ref().to_owned()).collect();
+    match names.count() {
+        0 => shown.join(", "),
+        more => format!("{}, … (+{more})", shown.join(", ")),
+    }
+}
+
 pub fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,

@@ -74,62 +74,55 @@ pub(super) fn read_phone(
     landlines: bool,
 ) -> Result<Reading<'static>, Fault> {
     let dialled = dialled(given)?;
-    let count = dialled.digits.len();
-    match (given, dialled.judged(country, landlines)) {
-        (Given::Number(_), _) if count > 10 && dialled.digits.ends_with(ZEROS_OF_ROUNDING) => {
+    let digits = dialled.text.trim_start_matches('+');
+    match (given, judged(&dialled, country, landlines)) {
+        (Given::Number(_), _) if digits.len() > 10 && digits.ends_with(ZEROS_OF_ROUNDING) => {
             Err(Fault::of("phone_rounded", &[]))
         }
-        (Given::Text(text), Err(_)) if count > ONE_NUMBER_DIGITS && text.contains(is_soft) => {
+        (Given::Text(text), Err(_))
+            if digits.len() > ONE_NUMBER_DIGITS && text.contains(is_soft) =>
+        {
             Err(Fault::of("phone_several", &[]))
         }
         (_, judged) => judged,
     }
 }
 
-struct Dialled {
-    /// Whether a `+` says that the country code comes first.
-    international: bool,
-    /// Western digits only.
-    digits: String,
-    repaired: bool,
-}
-
-impl Dialled {
-    fn judged(&self, country: Country, landlines: bool) -> Result<Reading<'static>, Fault> {
-        use PhoneNumberType::{FixedLineOrMobile, Mobile, PersonalNumber};
-        let digits = self.digits.as_str();
-        let foreign = |digits: &str| valid(&format!("+{digits}"), None);
-        let number = if self.international {
-            foreign(digits)
-        } else {
-            valid(digits, Some(country.0)).or_else(|| foreign(digits.strip_prefix("00")?))
-        };
-        let (number, kind) = number.ok_or_else(|| match digits.len() {
-            0..5 => Fault::of("phone_absent", &[]),
-            count
-                if self.international
-                    || (digits.starts_with("00")
-                        && digits.trim_start_matches('0').len() + 2 == count) =>
-            {
-                Fault::of("phone_unknown_there", &[&count])
-            }
-            count => Fault::of("phone_unknown", &[&count, &country.0]),
-        })?;
-        let lost_zero = !self.international && lacks_zero(&number, digits);
-        if lost_zero && kind != Mobile {
-            return Err(Fault::of("phone_lacks_zero", &[]));
-        }
-        let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
-        let mut mobiles = EGYPTIAN_MOBILES.iter();
-        if mobiles.any(|prefix| e164.starts_with(prefix)) && e164.len() < EGYPTIAN_MOBILE_CHARS {
-            return Err(Fault::of("mobile_too_short", &[]));
-        }
-        // The others are landlines, and numbers of services, companies and satellites.
-        if !landlines && !matches!(kind, Mobile | FixedLineOrMobile | PersonalNumber) {
-            return Err(Fault::of("landline", &[]));
-        }
-        Ok(Reading::new(e164, self.repaired || lost_zero))
+/// Of Western digits, with a `+` before them where the country code comes first.
+fn judged(
+    dialled: &Reading<'_>,
+    country: Country,
+    landlines: bool,
+) -> Result<Reading<'static>, Fault> {
+    use PhoneNumberType::{FixedLineOrMobile, Mobile, PersonalNumber};
+    let digits = &*dialled.text;
+    let is_international = digits.starts_with('+');
+    let number = if is_international {
+        valid(digits, None)
+    } else {
+        let abroad = || valid(&format!("+{}", digits.strip_prefix("00")?), None);
+        valid(digits, Some(country.0)).or_else(abroad)
+    };
+    let zeros = digits.len() - digits.trim_start_matches('0').len();
+    let (number, kind) = number.ok_or_else(|| match count_digits(digits) {
+        0..5 => Fault::of("phone_absent", &[]),
+        count if is_international || zeros == 2 => Fault::of("phone_unknown_there", &[&count]),
+        count => Fault::of("phone_unknown", &[&count, &country.0]),
+    })?;
+    let lost_zero = !is_international && lacks_zero(&number, digits);
+    if lost_zero && kind != Mobile {
+        return Err(Fault::of("phone_lacks_zero", &[]));
     }
+    let e164 = number.format_as(PhoneNumberFormat::E164).into_owned();
+    let mut mobiles = EGYPTIAN_MOBILES.iter();
+    if mobiles.any(|prefix| e164.starts_with(prefix)) && e164.len() < EGYPTIAN_MOBILE_CHARS {
+        return Err(Fault::of("mobile_too_short", &[]));
+    }
+    // The others are landlines, and numbers of services, companies and satellites.
+    if !landlines && !matches!(kind, Mobile | FixedLineOrMobile | PersonalNumber) {
+        return Err(Fault::of("landline", &[]));
+    }
+    Ok(Reading::new(e164, dialled.repaired || lost_zero))
 }
 
 /// A number that exists, with its kind.
@@ -151,7 +144,7 @@ fn lacks_zero(number: &PhoneNumber, digits: &str) -> bool {
     }
 }
 
-fn dialled(given: Given<'_>) -> Result<Dialled, Fault> {
+fn dialled(given: Given<'_>) -> Result<Reading<'static>, Fault> {
     let faults = ["phone_not_text", "phone_fraction", "phone_rounded"];
     let shown = number::digits(given, faults)?;
     // A link's `tel:`, and the `p:` of Facebook's lists of leads.
@@ -184,7 +177,7 @@ fn count_digits(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
-fn single(text: &str) -> Result<Dialled, Fault> {
+fn single(text: &str) -> Result<Reading<'static>, Fault> {
     let is_long = |piece: &&str| count_digits(piece) >= LEAST_DIGITS;
     let pieces = text.split(|c| !is_part(c));
     let pieces: Vec<&str> = pieces.filter(|piece| count_digits(piece) > 0).collect();
@@ -201,22 +194,17 @@ fn single(text: &str) -> Result<Dialled, Fault> {
     }
 }
 
-fn compact(text: &str) -> Result<Dialled, Fault> {
+fn compact(text: &str) -> Result<Reading<'static>, Fault> {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let around_signs: Vec<usize> = text.split(is_plus).map(count_digits).collect();
-    let (international, repaired) = match around_signs[..] {
-        [_] => (false, false),
-        [0, _] => (true, false),
+    match around_signs[..] {
+        [_] => Ok(Reading::new(digits, false)),
+        [0, _] => Ok(Reading::new(format!("+{digits}"), false)),
         // Typed from right to left, the sign ends up behind its number.
-        [_, 0] => (true, true),
-        _ if digits.len() >= 2 * LEAST_DIGITS => return Err(Fault::of("phone_several", &[])),
-        _ => return Err(Fault::of("phone_plus", &[])),
-    };
-    Ok(Dialled {
-        international,
-        digits,
-        repaired,
-    })
+        [_, 0] => Ok(Reading::new(format!("+{digits}"), true)),
+        _ if digits.len() >= 2 * LEAST_DIGITS => Err(Fault::of("phone_several", &[])),
+        _ => Err(Fault::of("phone_plus", &[])),
+    }
 }
 
 /// Reads a cell as an e-mail address; only its domain is lower-cased.

@@ -11,7 +11,7 @@ use jiff::civil;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use crate::mapping::names::{
-    WORDS, agreed, fold, fold_choice, fold_value, is_digits, is_invisible, is_mixed_up,
+    WORDS, agreed, fold, fold_choice, fold_value, is_digits, is_invisible, is_mixed_up, listed,
 };
 use crate::model::{self, Fault};
 
@@ -251,10 +251,7 @@ impl Choices {
     }
 
     fn unknown(&self) -> Fault {
-        let labels = self.labels.iter().map(String::as_str);
-        let more = (self.labels.len() > LISTED).then_some("…");
-        let listed: Vec<&str> = labels.take(LISTED).chain(more).collect();
-        Fault::of("choice_unlisted", &[&listed.join(", ")])
+        Fault::of("choice_unlisted", &[&listed(&self.labels, LISTED)])
     }
 }
 

@@ -94,7 +94,10 @@ impl Settings {
                 AccountPart::ApiKey => &config.api.api_key_file,
                 AccountPart::Password => &config.api.password_file,
             };
-            Some((text.as_deref()?, path))
+            let text = text.as_deref()?;
+            // Whoever names the files of the account that is kept, they are for the one that it is kept for.
+            let is_kept = member.is_some() && self.keeps(&folder_of(path).join(text));
+            (own.is_some() || !is_kept).then_some((text, path))
         });
         Ok(told.next().map(|(text, config)| {
             let shown = config.display();
@@ -115,6 +118,16 @@ impl Settings {
         };
         let [kept, meant] = self.kept_and_meant(&own.0)?;
         Ok(Some(own).filter(|_| kept == meant))
+    }
+
+    /// Whether this file holds a secret of the user's own account.
+    pub fn keeps(&self, file: &Path) -> bool {
+        let Some(((own, path), file)) = self.own.as_ref().zip(file.canonicalize().ok()) else {
+            return false;
+        };
+        let kept = [&own.api.api_key_file, &own.api.password_file];
+        let mut kept = kept.into_iter().filter_map(|kept| kept.as_deref());
+        kept.any(|kept| folder_of(path).join(kept).canonicalize().ok().as_ref() == Some(&file))
     }
 
     /// For whom the user's own config holds an account, and who is meant.

@@ -69,6 +69,9 @@ fn no_file_beside_a_sheet_has_the_account_sent_elsewhere() {
     for api in [
         format!("base_url = \"{elsewhere}\""),
         "tenancy_name = \"giza\"".to_owned(),
+        format!(
+            "base_url = \"{elsewhere}\"\nusername = \"x\"\napi_key_file = \".config/vlens-batch/api-key\"\npassword_file = \".config/vlens-batch/password\""
+        ),
     ] {
         world.config(&format!("[api]\n{api}\n"));
         let run = bare(&world, "run customers.csv --json").ends(5);

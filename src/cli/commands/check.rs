@@ -101,7 +101,7 @@ pub fn user_public_key(settings: &Settings) -> Result<Option<String>> {
     let path = settings.resolve(name);
     let unreadable = |error| Error::of("public_key_unreadable", &[&path.display(), &error]);
     let text = read_text(&path).map_err(unreadable)?;
-    if text.trim().is_empty() || text.contains("PRIVATE KEY-----") {
+    if text.trim().is_empty() || text.contains("PRIVATE KEY-----") || settings.keeps(&path) {
         return Err(Error::of("public_key_missing", &[&path.display()]));
     }
     Ok(Some(text))

@@ -236,7 +236,9 @@ impl Metrics {
         let text = kept + &rendered(include_str!("metrics.txt"), values);
         // The collector is another user.
         if let Err(error) = write_bytes(&self.path, Readers::Everyone, text.as_bytes()) {
-            log::warn!("{error}");
+            // The last word on them is for whoever wants to hear of failures alone.
+            let level = ended.map_or(Level::Warn, |_| Level::Error);
+            log::log!(level, "{error}");
         }
     }
 }

@@ -168,6 +168,8 @@ fn a_result_that_nobody_gets_is_how_the_run_ended() {
     let last = ended.stderr.lines().last().unwrap();
     let is_end = last.contains("run ended") && last.contains("exit_code=0");
     assert!(is_end, "{ended}");
+    let quiet = world.sent("customers.csv --metrics-file none/vlens.prom -q", 0);
+    quiet.complains_of("none/vlens.prom cannot be written");
 }
 
 #[test]

@@ -18,8 +18,8 @@ use crate::model::{Row, Stage, Timestamp, quoted};
 use crate::report::texts;
 
 pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
-    // That there is none is told as by every command that reads.
-    let path = Opened::at(settings, settings.ledger(false)?)?.path;
+    // That there is none, or no more, is told as by every command that reads.
+    let path = Opened::find(settings, false)?.path;
     let (config, again) = as_meant(args, settings);
     let options = Options {
         known_names: config.follow.known_names(),

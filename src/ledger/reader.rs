@@ -1,6 +1,7 @@
 //! The looking side: read-only, at any time, beside a sender or in a folder that may not be written; creates nothing but a whole copy of
 //! what it sees.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -113,9 +114,8 @@ impl Reader {
     /// whole one. Gives how many attempts and sheets are in it, and its bytes.
     pub fn backup(&self, to: &Path, now: Timestamp) -> Result<((Mark, i64), u64)> {
         let to = place::canonical(to)?;
-        place::require_folder(&to)?;
         self.refuse_to_overwrite(&to)?;
-        let failed = |error| place::io_failure(&to, &error);
+        let failed = |error| not_written(&to, &error);
         // By a name of its own, as two may be at it. What there is of one that fails goes: it is of no use to anybody.
         let mut unfinished = tempfile::Builder::new();
         unfinished.prefix(UNFINISHED);
@@ -134,16 +134,17 @@ impl Reader {
             // At one go, and so of one moment.
             backup.run_to_completion(i32::MAX, Duration::from_millis(50), None)
         });
-        copied.map_err(|error| copy.told(&error))?;
+        copied.map_err(|error| not_written(to, &error))?;
         if let Some(fault) = copy.value::<String>(FAULT, ())? {
             return Err(self.db.damaged(&fault));
         }
         // One file, with no log beside it; and whoever writes it first must know that it is a copy.
-        copy.script(&format!(
+        let marked = copy.conn.execute_batch(&format!(
             "PRAGMA journal_mode = DELETE;
              INSERT INTO meta (key, value) VALUES ('copied_ms', {}) ON CONFLICT DO UPDATE SET value = excluded.value",
             now.0
-        ))?;
+        ));
+        marked.map_err(|error| not_written(to, &error))?;
         Ok(copy.first(HELD, ())?.unwrap_or_default())
     }
 
@@ -161,6 +162,11 @@ impl Reader {
         };
         Err(Error::of("backup_would_overwrite", &[&to.display(), &what]))
     }
+}
+
+/// Of a copy, which is no ledger that a command goes by.
+fn not_written(copy: &Path, error: &dyn Display) -> Error {
+    Error::of("output_not_written", &[&copy.display(), error])
 }
 
 /// Why nothing may be sent with the ledger at `path`, if it lost its memory. Not while this process has it open. `on_loss` and `again` as

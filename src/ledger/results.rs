@@ -12,7 +12,7 @@ use super::status::CHANGED;
 use crate::error::Result;
 use crate::model::{
     AttemptRecord, Cell, Fault, Problem, ResultRow, RowNumber, RunId, RunSummary, Secret, Stage,
-    Status, Timestamp,
+    Status, Timestamp, Why,
 };
 
 /// One of `rows.sql`.
@@ -252,8 +252,10 @@ fn came_to(result: &mut ResultRow, attempts: &[ToldAttempt], is_held: bool, is_c
             // A request's.
             Err(_) => {
                 elsewhere = None;
-                result.attempts += 1;
-                result.sent_at = Some(record.sent_at);
+                if record.event != <&str>::from(Why::Unreachable) {
+                    result.attempts += 1;
+                    result.sent_at = Some(record.sent_at);
+                }
                 is_on_its_way = record.answered_at.is_none();
                 if record.event == <&str>::from(Status::Created) {
                     is_answered = true;

@@ -73,7 +73,12 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 pub fn user_name() -> String {
-    whoami::username().unwrap_or_else(|_| "unknown".to_owned())
+    // The system's list of users may not have him, as in a container.
+    #[cfg(unix)]
+    let unlisted = || format!("user {}", rustix::process::geteuid().as_raw());
+    #[cfg(not(unix))]
+    let unlisted = || "unknown".to_owned();
+    whoami::username().unwrap_or_else(|_| unlisted())
 }
 
 pub fn host_name() -> String {

@@ -205,7 +205,12 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
 
 /// Prints what is made of the command line's own description.
 fn print(output: Output, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Ended {
-    output.print_file(|out| write(out).map_err(|error| Error::unwritten(&error)))
+    if !output.json {
+        return output.print_with(write);
+    }
+    let mut text = Vec::new();
+    write(&mut text).map_err(|error| Error::unwritten(&error))?;
+    output.print_json(&json!({ "text": String::from_utf8_lossy(&text) }))
 }
 
 fn write_completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 use calamine::Data;
 use rustix::process::Signal;
 
-use crate::support::{Customer, Finished, Promise, Recipe, World, customers, sheet};
+use crate::support::{Customer, Finished, Promise, Recipe, World, customers, rows, sheet};
 
 /// One sweep of `inbox/`, without a wait for files to settle.
 pub(super) fn sweep(world: &World) -> Finished {
@@ -350,7 +350,6 @@ fn a_sheet_that_is_moved_away_while_it_is_sent_is_no_fault_and_one_written_to_me
     let world = World::with_server();
     world.file("inbox/y.csv", sheet(&some(0, 20)));
     world.file("inbox/z.csv", sheet(&some(20, 1)));
-    world.set_time("inbox/y.csv", UNIX_EPOCH);
     let sweeping = world.line("inbox inbox --settled 0s --rate 10/s --json");
     let sweeping = world.begun(sweeping, 3);
     std::fs::remove_file(world.path("inbox/y.csv")).expect("a sheet");
@@ -446,14 +445,20 @@ fn a_sheet_that_is_gone_or_replaced_takes_neither_what_is_due_nor_results_with_i
     world.check_invariants(&Promise::default());
 }
 
+/// What is done before each sweep, by a shell, how it ends, and what it says.
 #[test]
-fn what_is_left_of_a_rehearsed_sheet_is_gone_on_with_as_a_rehearsal() {
-    let world = World::new();
-    world.file("inbox/z.csv", sheet(&some(0, 3)));
-    let sweep = || world.line("inbox inbox --settled 0s --sandbox");
-    let crash = sweep().env("VLENS_BATCH_FAILPOINT", "before_intent:2");
-    assert_eq!(crash.run().code(), None);
-    std::fs::remove_file(world.path("inbox/z.csv")).expect("a sheet");
-    let told = sweep().run().expect(4);
-    told.complains_of("resume 1 --sandbox --ledger inbox/vlens-batch.sandbox.db`");
+fn whatever_lies_there_each_sweep_sees_to_it_and_says_so() {
+    const PUT: &str = r#"mkdir -p inbox; put() { f=inbox/$1; shift; echo phoneNumber,contractTypeId > $f; for n; do echo +201010000$n,414 >> $f; done; };"#;
+    for (what, sweeps) in rows::<(&str, Vec<(&str, i32, &str)>)>("inbox.sweeps") {
+        let world = World::with_server();
+        for (shell, code, told) in sweeps {
+            let sweep = world.line("inbox inbox --settled 0s --rate unlimited");
+            let swept = sweep.after_shell(&format!("{PUT} {shell}")).run();
+            let is_told = format!("{}{}", swept.stdout, swept.stderr).contains(told);
+            assert!(
+                swept.code() == Some(code) && is_told,
+                "{what}: {shell}: {swept}"
+            );
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! put beside it; the sheet itself is never touched. What was dealt with is remembered in the ledger.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use crate::cli::watch::Metrics;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{Lock, Reader, refuse_loss, true_path};
-use crate::mapping::config::OnUncertain;
+use crate::mapping::config::{ApiConfig, OnUncertain, TeamConfig};
 use crate::model::{RunSummary, Status, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
@@ -37,9 +38,14 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     let (sweep, output) = (Sweep::begin(args, global)?, global.output);
     let mut files: Vec<Swept> = Vec::new();
     let mut faults: Vec<Error> = sweep.settings.as_ref().err().cloned().into_iter().collect();
+    let mut stopped = Vec::new();
     for found in sweep.complete_sheets().await? {
-        if sweep.stop.is_stopping() || files.last().is_some_and(|swept| swept.stops) {
+        if sweep.stop.is_stopping() {
             break;
+        }
+        let account = sweep.account(&found);
+        if stopped.contains(&account) {
+            continue;
         }
         match Box::pin(sweep.file(&found)).await {
             Ok(None) => {}
@@ -47,14 +53,13 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
                 if !output.json {
                     output.print(&rendered(texts::SWEPT, &swept))?;
                 }
+                stopped.extend(swept.stops.then_some(account));
                 files.push(swept);
             }
-            // Somebody else is at work, and will see to the others too.
-            Err(error) if error.kind == Kind::Busy => break,
-            // No fault of the file's: the others would fare no better.
+            // No fault of the file's. Whoever else is at work will see to it.
             Err(error) => {
-                faults.push(error);
-                break;
+                stopped.push(account);
+                faults.extend((error.kind != Kind::Busy).then_some(error));
             }
         }
     }
@@ -64,11 +69,12 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     }
     faults.extend(files.into_iter().filter_map(|swept| swept.fault));
     // What cannot be found out now is told by whoever comes next.
-    let settings = sweep.settings.as_ref().ok();
-    let ledger = settings.and_then(|it| Opened::at(it, it.ledger(args.sandbox).ok()?).ok());
-    if let Some(ledger) = ledger.filter(|ledger| !Lock::is_held(&ledger.path)) {
-        faults.extend(sweep.renew(&ledger).unwrap_or_default());
-        faults.extend(sweep.left_behind(&ledger).unwrap_or_default());
+    for (path, settings) in sweep.ledgers() {
+        let ledger = Opened::at(&settings, path).ok();
+        if let Some(ledger) = ledger.filter(|ledger| !Lock::is_held(&ledger.path)) {
+            faults.extend(sweep.renew(&ledger).unwrap_or_default());
+            faults.extend(sweep.left_behind(&ledger).unwrap_or_default());
+        }
     }
     faults.extend(sweep.left_open().unwrap_or_default());
     if sweep.stop.is_stopping() {
@@ -153,15 +159,13 @@ impl<'a> Sweep<'a> {
         })
     }
 
-    /// The sheets that are new and complete, oldest first. Everything else is left alone without a word.
+    /// The sheets that are new and complete, oldest first; not of a ledger that is at work. Everything else is left alone without a word.
     async fn complete_sheets(&self) -> Result<Vec<InboxSheet>> {
         let mut new = self.sheets()?;
         new.retain(|found| found.marker.is_none() && !self.has_swept(found).unwrap_or(false));
-        let ledger = |found| self.settings_of(found)?.ledger(self.send.sandbox);
-        let ledger = new.first().map(ledger);
-        let is_held = matches!(&ledger, Some(Ok(ledger)) if Lock::is_held(ledger));
+        new.retain(|found| !self.account(found).is_some_and(|of| Lock::is_held(&of.0)));
         let rest = tokio::time::sleep(self.args.settled);
-        if ledger.is_none() || is_held || self.stop.or_stop(rest).await.is_err() {
+        if new.is_empty() || self.stop.or_stop(rest).await.is_err() {
             return Ok(Vec::new());
         }
         let now = self.sheets()?;
@@ -249,22 +253,39 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// The ledgers of the folder's config and of each that lies there for one sheet, which may be gone.
+    fn ledgers(&self) -> BTreeMap<PathBuf, Settings> {
+        let entries = std::fs::read_dir(&self.folder).into_iter();
+        let files = entries.flatten().flatten().map(|entry| entry.path());
+        let configs = files.filter(|path| path.extension().is_some_and(|it| it == "toml"));
+        let configs = configs.chain([self.folder.join(RESULTS)]);
+        let settings = configs.flat_map(|path| Settings::find(self.global, Some(&path)));
+        let by_ledger = settings.flat_map(|it| Ok::<_, Error>((it.ledger(self.send.sandbox)?, it)));
+        by_ledger.collect()
+    }
+
+    /// What sheets share that fare alike where one of them stops: the ledger, the account, and the team.
+    fn account(&self, found: &InboxSheet) -> Option<(PathBuf, ApiConfig, TeamConfig)> {
+        let settings = self.settings_of(found).ok()?;
+        let ledger = settings.ledger(self.send.sandbox).ok()?;
+        Some((ledger, settings.config.api, settings.config.team))
+    }
+
     /// What holds for a file.
     fn settings_of(&self, found: &InboxSheet) -> Result<Settings> {
         Settings::find(self.global, Some(&found.path))
     }
 
     /// Nothing is sent where results lie that this ledger has not made: it has lost its memory, or another has sent the sheet. A team's register
-    /// knows who was invited.
+    /// knows who was invited. What is wrong with a config is told once its sheet is to be sent.
     fn refuse_forgotten(&self, found: &InboxSheet) -> Result<()> {
-        let Ok(settings) = self.settings_of(found) else {
+        let (Ok(of), Some((ledger, ..))) = (self.settings_of(found), self.account(found)) else {
             return Ok(());
         };
-        let ledger = settings.ledger(self.send.sandbox)?;
-        if self.send.sandbox || settings.team(std::time::Duration::ZERO)?.is_some() {
+        if self.send.sandbox || !matches!(of.team(std::time::Duration::ZERO), Ok(None)) {
             return Ok(());
         }
-        refuse_loss(&ledger, None, &settings.again(false, None))?;
+        refuse_loss(&ledger, None, &of.again(false, None))?;
         let reader = Reader::open(&ledger)?;
         for book in found.beside(RESULTS, "xlsx") {
             if is_of_another(&book, reader.as_ref())? {

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result, is_open_elsewhere};
 use crate::ledger::InboxFile;
 pub use crate::ledger::folder_of;
-use crate::ledger::{UNFINISHED, true_path};
+use crate::ledger::{UNFINISHED, open_file, true_path};
 use crate::report::AUTHOR;
 
 /// Reads a small file. What it is, is looked at before it is opened: to open a pipe is to wait for who writes into it. What a shell
@@ -168,7 +168,7 @@ pub fn clear_left_behind(folder: &Path) {
         let name = entry.file_name();
         let is_unfinished = name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
         let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
-        let is_free = || File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        let is_free = || open_file(&entry.path()).is_ok_and(|file| file.try_lock().is_ok());
         if is_unfinished && age().is_some_and(|age| age > AT_WORK) && is_free() {
             // Another process may have been faster.
             let _ = std::fs::remove_file(entry.path());
@@ -209,7 +209,7 @@ fn open_to(_: &File, _: Readers, _: &Path) -> io::Result<()> {
 
 /// Whether nobody has saved a workbook since we wrote it; none for what is no workbook of ours.
 pub fn is_untouched(path: &Path) -> Option<bool> {
-    let book = File::open(path).ok()?;
+    let book = open_file(path).ok()?;
     let begun = named_time(&book)?;
     Some(book.metadata().ok()?.modified().ok()? == begun)
 }
@@ -226,7 +226,7 @@ fn named_time(book: &File) -> Option<SystemTime> {
 
 /// The mark of a workbook of ours that has one.
 pub fn mark_of(book: &Path) -> Option<String> {
-    let properties = properties(&File::open(book).ok()?)?;
+    let properties = properties(&open_file(book).ok()?)?;
     let (_, mark) = properties.split_once("<cp:keywords>")?;
     Some(mark.split_once('<')?.0.to_owned())
 }

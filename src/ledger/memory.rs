@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use super::place::{self, beside, canonical, if_there, io_failure, open_private, require_folder};
+use super::place::{
+    self, beside, canonical, if_there, io_failure, open_file, open_private, require_folder,
+};
 use super::sql::Db;
 use crate::error::{Error, Result};
 
@@ -38,7 +40,7 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn of_lock_beside(ledger: &Path) -> Memory {
-        let file = File::open(beside(ledger, ".lock"));
+        let file = open_file(&beside(ledger, ".lock"));
         let memory = file.map_or(Memory::default(), |file| Memory::in_file(&file));
         // Whoever is at work has seen to it that the log is the ledger's.
         let is_at_work = Lock::is_held(ledger);
@@ -99,7 +101,7 @@ impl Lock {
 
     /// Whether some process holds the lock of the ledger at `path`. Creates nothing.
     pub fn is_held(path: &Path) -> bool {
-        let file = canonical(path).map(|path| File::open(beside(&path, ".lock")));
+        let file = canonical(path).map(|path| open_file(&beside(&path, ".lock")));
         matches!(file, Ok(Ok(file)) if matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 

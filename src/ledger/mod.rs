@@ -21,7 +21,8 @@ pub use import::{Asked, InboxFile, MetAbove, Named, SheetIdentity};
 pub use memory::{Lock, OnLoss};
 pub use open::{Ledger, Worker};
 pub use place::{
-    FileSystemCheck, UNFINISHED, beside, check_file_system, folder_of, mode_of, true_path,
+    FileSystemCheck, UNFINISHED, beside, check_file_system, folder_of, mode_of, open_file,
+    true_path,
 };
 pub use reader::{Reader, refuse_loss};
 pub use sql::{Event, InvitationId};

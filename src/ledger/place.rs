@@ -63,6 +63,14 @@ pub(super) fn require_folder(path: &Path) -> Result<()> {
     Err(Error::of("ledger_folder_missing", &[&path.display()]))
 }
 
+/// Opens what is there for reading, unless it is no file: to open a pipe is to wait for who writes into it.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    if fs::metadata(path)?.is_file() {
+        return File::open(path);
+    }
+    Err(io::Error::other("it is not a file"))
+}
+
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

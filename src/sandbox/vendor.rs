@@ -59,10 +59,10 @@ pub struct SandboxOptions {
     token_life: SignedDuration,
     /// Write every request and what became of it to this file (JSONL), phones and tokens in full
     #[arg(long, value_name = "FILE")]
-    log: Option<PathBuf>,
+    pub log: Option<PathBuf>,
     /// Write how far each invited customer's contract is to this file, as the vendor's portal exports it (CSV, for `follow`)
     #[arg(long, value_name = "FILE")]
-    portal: Option<PathBuf>,
+    pub portal: Option<PathBuf>,
     /// Answer at random with these faults: NAME=SHARE,…
     #[arg(long = "fault", value_name = "FAULTS", default_value = "")]
     faults: FaultPlan,

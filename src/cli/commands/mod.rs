@@ -22,6 +22,7 @@ use crate::cli::args::{
     AccountArgs, CheckArgs, ContractTypesArgs, ExportArgs, FollowArgs, Global, InboxArgs, InitArgs,
     LangArg, PurgeArgs, RegisterArgs, RetryArgs, RunArgs, SendArgs, SettleArgs, TemplateArgs,
 };
+use crate::cli::files::refuse_output;
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
@@ -184,6 +185,9 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
 
 /// Serves a local stand-in for the Vlens API until it is interrupted.
 async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
+    for path in options.log.iter().chain(&options.portal) {
+        refuse_output(path)?;
+    }
     let sandbox = Sandbox::start(options).await?;
     let stop = watch_signals(output, None);
     // Nobody's secrets, the same each time.

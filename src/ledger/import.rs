@@ -169,17 +169,16 @@ impl Reader {
         Ok(created.map(|Json(created)| created))
     }
 
-    /// The run before over the file of this name, if it was another sheet that invited customers whom this run's does not hold.
-    pub fn replaced(&self, run: RunId) -> Result<Option<RunId>> {
-        const REPLACED: &str = "
-            SELECT old.id FROM runs u CROSS JOIN runs old
-            ON old.id = (SELECT id FROM runs WHERE source = u.source AND id < u.id ORDER BY id DESC LIMIT 1) AND old.sheet_id <> u.sheet_id
+    /// Whether the sheet of an earlier run was another, and invited customers whom this run's does not hold.
+    pub fn replaces(&self, run: RunId, earlier: RunId) -> Result<bool> {
+        const REPLACES: &str = "
+            SELECT true FROM runs u CROSS JOIN runs old ON old.id = ?2 AND old.sheet_id <> u.sheet_id
             WHERE u.id = ?1 AND EXISTS (
                 SELECT true FROM rows r CROSS JOIN contents c ON c.id = r.content_id CROSS JOIN invitations i ON i.id = c.invitation_id
                 WHERE r.sheet_id = old.sheet_id AND i.status = 'created' AND NOT EXISTS (
                     SELECT true FROM contents c CROSS JOIN rows r ON r.content_id = c.id AND r.sheet_id = u.sheet_id
                     WHERE c.invitation_id = i.id))";
-        self.db.value(REPLACED, [run])
+        Ok(self.db.value(REPLACES, (run, earlier))?.unwrap_or(false))
     }
 
     /// Whether a file was dealt with that lay there and looked like this: for good if it could be used, unless it goes again and is the

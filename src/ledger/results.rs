@@ -69,11 +69,14 @@ impl Reader {
         }))
     }
 
-    /// Whether results that are marked so are of a run that is here.
-    pub fn has_made(&self, mark: &str) -> Result<bool> {
+    /// The run of which results that are marked so tell, if it is here.
+    pub fn run_of(&self, mark: &str) -> Result<Option<RunId>> {
         let run = mark.split_once('-').and_then(|(run, _)| run.parse().ok());
-        let known = run.map_or(Ok(None), |run| self.mark(RunId(run)))?;
-        Ok(known.as_deref() == Some(mark))
+        let Some(run) = run.map(RunId) else {
+            return Ok(None);
+        };
+        let is_ours = self.mark(run)?.as_deref() == Some(mark);
+        Ok(is_ours.then_some(run))
     }
 
     /// Runs, each with its source, over sheets that another command than `inbox` was at last, and of which nothing was purged.

@@ -170,7 +170,7 @@ pub fn is_of_another(book: &Path, reader: Option<&Reader>) -> Result<bool> {
     match (mark_of(book), reader) {
         (None, _) => Ok(false),
         (Some(mark), _) if mark == REHEARSED => Ok(false),
-        (Some(mark), Some(reader)) => reader.has_made(&mark).map(|is_ours| !is_ours),
+        (Some(mark), Some(reader)) => Ok(reader.run_of(&mark)?.is_none()),
         (Some(_), None) => Ok(true),
     }
 }
@@ -183,17 +183,19 @@ pub struct Results {
 }
 
 impl Results {
-    /// Leaves those of the sheet that this run's has replaced, by the number of their run, unless this one holds all whom it invited.
+    /// Leaves those of the sheets that this run's has replaced, by the number of their run, unless this one holds all whom they invited.
     pub fn keep_replaced(&self, opened: &Opened<'_>, run: RunId) -> Result<()> {
-        let place = &self.places[0];
-        let name = place.file_name().unwrap_or_default().to_string_lossy();
-        let earlier = opened.reader.replaced(run)?;
-        if let (Some(earlier), Some((stem, ending))) = (earlier, name.rsplit_once(RESULTS)) {
-            let kept = place.with_file_name(format!("{stem}run-{earlier}.{RESULTS}{ending}"));
-            let is_ours = !is_of_another(place, Some(&opened.reader))?;
-            if is_ours && may_be_replaced(place) && may_be_replaced(&kept) {
-                // There may be none.
-                let _ = std::fs::rename(place, kept);
+        for place in self.places.iter().filter(|place| may_be_replaced(place)) {
+            let mark = mark_of(place).unwrap_or_default();
+            let name = place.file_name().unwrap_or_default().to_string_lossy();
+            if let (Some(earlier), Some((stem, ending))) =
+                (opened.reader.run_of(&mark)?, name.rsplit_once(RESULTS))
+            {
+                let kept = place.with_file_name(format!("{stem}run-{earlier}.{RESULTS}{ending}"));
+                if opened.reader.replaces(run, earlier)? && may_be_replaced(&kept) {
+                    // Somebody may have opened it just now.
+                    let _ = std::fs::rename(place, kept);
+                }
             }
         }
         Ok(())

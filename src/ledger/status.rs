@@ -371,11 +371,11 @@ impl Reader {
         Ok(due.collect())
     }
 
-    /// The newest run over each sheet of which something is left to send, with its source, and how many rows are due or failed.
-    pub fn unfinished(&self) -> Result<Vec<(RunId, String, Status, u64)>> {
+    /// The newest run over each sheet of which something is left to send, or is uncertain since that run was killed; with its source.
+    pub fn unfinished(&self) -> Result<Vec<(RunId, String)>> {
         const UNFINISHED: &str = "
-            SELECT max(u.id), u.source, t.status, t.n FROM tallies t CROSS JOIN runs u ON u.sheet_id = t.sheet_id
-            WHERE t.status IN ('pending', 'failed') AND t.n > 0 GROUP BY t.sheet_id, t.status ORDER BY t.status DESC";
+            SELECT DISTINCT u.id, u.source FROM tallies t CROSS JOIN runs u ON u.id = (SELECT max(id) FROM runs WHERE sheet_id = t.sheet_id)
+            WHERE t.n > 0 AND (t.status IN ('pending', 'failed') OR t.status = 'uncertain' AND u.finished_ms IS NULL)";
         self.db.all(UNFINISHED, ())
     }
 

@@ -28,7 +28,7 @@ use crate::error::{Ended, Error, Kind, Result};
 use crate::input::{Options, Source};
 use crate::ledger::{Lock, Reader, refuse_loss, true_path};
 use crate::mapping::config::{ApiConfig, OnUncertain, TeamConfig};
-use crate::model::{RunSummary, Status, meaning, printable, printable_lines};
+use crate::model::{RunSummary, meaning, printable, printable_lines};
 use crate::report::{Language, counted, rendered, texts};
 use crate::send::StopSignal;
 
@@ -212,20 +212,24 @@ impl<'a> Sweep<'a> {
     fn left_behind(&self, at_rest: &Opened<'_>) -> Result<Vec<Error>> {
         let mut unfinished = at_rest.reader.unfinished()?;
         let sheets = self.sheets()?;
-        unfinished.retain(|(_, source, ..)| {
+        unfinished.retain(|(_, source)| {
             let source = Path::new(source);
             let there = sheets.iter().find(|found| found.path == source);
             let is_dealt_with = there.map(|found| self.has_swept(found).unwrap_or(false));
             source.parent() == Some(&self.folder) && is_dealt_with.unwrap_or(!source.exists())
         });
-        let told = unfinished.into_iter().map(|(run, source, status, n)| {
-            let (rows, source) = (counted(n, "row", "rows"), printable(&source));
-            let (name, words) = match status {
-                Status::Pending => ("inbox_sheet_gone", format!("resume {run}")),
-                _ => ("inbox_sheet_failed", format!("retry {run} --failed")),
+        let told = unfinished.into_iter().map(|(run, source)| {
+            let (counts, further) = (at_rest.summary(run)?.counts, at_rest.further(run)?);
+            let resume = further.sending(&format!("resume {run}"));
+            let retry = further.sending(&format!("retry {run} --failed"));
+            let status = further.reading(&format!("status {run}"));
+            let (name, n, next) = match (counts.pending, counts.failed) {
+                (n @ 1.., _) => ("inbox_sheet_gone", n, resume),
+                (_, n @ 1..) => ("inbox_sheet_failed", n, retry),
+                _ => ("inbox_sheet_uncertain", counts.uncertain, status),
             };
-            let further = at_rest.further(run)?.sending(&words);
-            Ok(Error::of(name, &[&source, &rows, &further]))
+            let (rows, source) = (counted(n, "row", "rows"), printable(&source));
+            Ok(Error::of(name, &[&source, &rows, &next]))
         });
         told.collect()
     }

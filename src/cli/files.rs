@@ -363,12 +363,20 @@ impl InboxSheet {
     }
 }
 
-/// By which a file is seen to rest: its size, and when it was written, in milliseconds.
+/// By which a file is seen to rest: its size, and when it was written or changed, in milliseconds. Whoever puts it there may set the
+/// first of these times, as an archive does, but not the second.
 fn looks(file: &Metadata) -> (i64, i64) {
     let modified = file.modified().unwrap_or(UNIX_EPOCH);
     let modified = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
     let whole = |number: u128| i64::try_from(number).unwrap_or(i64::MAX);
-    (whole(file.len().into()), whole(modified.as_millis()))
+    let at_ms = whole(modified.as_millis());
+    #[cfg(unix)]
+    let at_ms = {
+        use std::os::unix::fs::MetadataExt;
+        let changed_ms = file.ctime().saturating_mul(1_000);
+        at_ms.max(changed_ms.saturating_add(file.ctime_nsec() / 1_000_000))
+    };
+    (whole(file.len().into()), at_ms)
 }
 
 /// The name of a sheet without its ending, and whether it is a marked one's; none for what is something else, or is put here by this

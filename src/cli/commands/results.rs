@@ -210,6 +210,12 @@ impl Results {
         places.retain(|place| {
             may_be_replaced(place) && !is_of_another(place, Some(&opened.reader)).unwrap_or(true)
         });
+        if let ([], [first, .., last]) = (&*places, &*self.places) {
+            return Err(Error::of(
+                "results_unplaced",
+                &[&first.display(), &last.display()],
+            ));
+        }
         let (runs, format) = ([(run, None)], ExportFormat::Xlsx);
         let (place, _) = write_first(&places, Readers::Folder, |file| {
             write_results(&args, opened, &runs, format, BufWriter::new(file))

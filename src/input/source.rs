@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::file::cell_of_text;
 use crate::error::Error;
-use crate::mapping::names::{HeaderMask, fold, is_personal};
+use crate::mapping::names::{HeaderMask, fold, is_personal, speaks_of_others};
 use crate::model::{
     Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, mask, may_part_cells,
 };
@@ -337,7 +337,7 @@ impl KnownHeaders {
     }
 
     /// Refuses a header of two rows whose merges are lost, where the upper one names columns that the lower one does not: those that the
-    /// lower one names are another person's, by the customer's names.
+    /// lower one names are another person's, by the customer's names. So are those below `Guarantor` or the like, merged or not.
     fn refuse_names_above(&self, place: &str, source: &Source) -> Result<(), Error> {
         let number = source.header_row;
         let names = &source.columns;
@@ -352,7 +352,20 @@ impl KnownHeaders {
         let is_next = |above: &&Row| above.number.0 + 1 == number.0;
         let above = source.layout.titles.last().filter(is_next);
         let above = above.map_or(&[][..], |above| &above.cells);
-        if above.iter().enumerate().any(is_lost) {
+        let is_customers =
+            |it: &Column| !speaks_of_others(&it.name).0 && self.0.contains(&letters(&it.name));
+        // In the first column stands the title of the whole.
+        let is_group = |(at, cell): (usize, &Cell)| {
+            let next = above.iter().skip(at + 1).position(|it| !it.is_empty());
+            let mut own = names
+                .iter()
+                .skip(at)
+                .take(next.map_or(usize::MAX, |it| it + 1));
+            let is_title = speaks_of_others(&cell.as_shown()) == (true, true);
+            at > 0 && is_title && own.len() > 1 && own.any(is_customers)
+        };
+        let mut above_it = above.iter().enumerate();
+        if above_it.any(|cell| is_lost(cell) || is_group(cell)) {
             let above = number.0 - 1;
             return Err(Error::of("header_in_two_rows", &[&place, &above, &number]));
         }

@@ -111,6 +111,21 @@ pub fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
+/// Whether a text speaks of a guarantor or another such person, and whether of nothing else: `بيانات الضامن`.
+pub fn speaks_of_others(text: &str) -> (bool, bool) {
+    let people = &WORDS.guarantors;
+    let is_other = |word: &&String| {
+        people.contains(*word)
+            || word
+                .strip_prefix("ال")
+                .is_some_and(|it| people.contains(it))
+    };
+    let words = words(text);
+    let (others, mut rest): (Vec<_>, Vec<_>) = words.iter().partition(is_other);
+    rest.retain(|word| !WORDS.noise.contains(*word) && !word.chars().all(char::is_numeric));
+    (!others.is_empty(), rest.is_empty() && !text.contains(':'))
+}
+
 /// A header without the characters that nobody sees, for use as a key: a mark that a keyboard left behind must not go out.
 pub fn visible(name: &str) -> String {
     let seen: String = name.chars().filter(|&c| !is_invisible(c)).collect();
@@ -334,6 +349,7 @@ pub(crate) struct Words {
     pub bare_numbers: HashSet<String>,
     pub reach: HashSet<String>,
     pub other_people: HashSet<String>,
+    pub guarantors: HashSet<String>,
     pub companies: HashSet<String>,
     pub products: HashSet<String>,
     pub product_names: Vec<String>,

@@ -1,13 +1,22 @@
 //! Rows that are no customers: a template's example, totals, the titles of sections, signatures, what only looks like a row. Only a
 //! row that names nobody who could be invited can be one, and where that cannot be told it is a customer with a problem.
 
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use super::bind::Mapping;
+use super::guess::{header_names, is_of_another_person};
 use super::names::{WORDS, fold, fold_value, visible};
 use super::value::Kind;
 use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Row};
 
+/// Every name by which headers are known, folded.
+static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    header_names(&BTreeMap::new())
+        .iter()
+        .map(|name| fold(name))
+        .collect()
+});
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 
@@ -65,6 +74,8 @@ impl Mapping {
         let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
         let header = |at: usize| self.names.get(at).map(|name| fold(name));
         let is_header = |&(at, cell): &(usize, &Cell)| header(at) == Some(fold(&cell.as_shown()));
+        // In another language.
+        let is_known = |&(_, cell): &(usize, &Cell)| KNOWN.contains(&fold(&cell.as_shown()));
         let is_sum = |&(at, cell): &(usize, &Cell)| self.is_number(at, cell);
         let counts = |cell: &Cell| cell.as_shown().trim().chars().all(char::is_numeric);
         match &filled[..] {
@@ -72,6 +83,9 @@ impl Mapping {
             &[(at, cell)] if !self.used.contains(&at) && counts(cell) => Some(Aside::Serial),
             [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
             [_, _, ..] if counts_the_columns(&filled) => Some(Aside::Header),
+            [_, _, ..] if filled.iter().all(is_known) && self.has_recipient(row) => {
+                Some(Aside::Header)
+            }
             _ if filled.iter().all(|(_, cell)| is_line(cell)) => Some(Aside::Section),
             _ if filled.iter().all(is_sum) => Some(Aside::Total),
             _ => self.label(row, filled),
@@ -84,12 +98,26 @@ impl Mapping {
         cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at))
     }
 
-    /// Whether the row is the header of another table below, with the columns in another order: what follows is read wrongly.
+    /// Whether the row is the header of another table below, with the columns in another order or of another person: what follows is
+    /// read wrongly.
     pub fn is_header_of_another(&self, row: &Row) -> bool {
+        let names: Vec<String> = self.names.iter().map(|name| fold(name)).collect();
         let filled = self.filled(row);
-        let filled: Vec<String> = filled.map(|(_, cell)| fold(&cell.as_shown())).collect();
-        let is_name = |cell: &String| self.names.iter().any(|name| fold(name) == *cell);
-        filled.len() >= LEAST_COLUMNS && filled.iter().all(is_name)
+        let filled: Vec<_> = filled.map(|(at, cell)| (at, cell.as_shown())).collect();
+        let own = filled.iter().map(|(at, cell)| (*at, fold(cell)));
+        let own: Vec<_> = own.filter(|(_, cell)| names.contains(cell)).collect();
+        let is_moved = own.iter().any(|(at, cell)| names.get(*at) != Some(cell));
+        // `موبايل الضامن` below `الموبايل`: those who sign speak of people as well.
+        let recipient = self.phone.iter().chain(&self.email);
+        let mut recipient = recipient.flat_map(|field| field.columns.iter().map(|&at| &names[at]));
+        let is_there = |name: &String| {
+            let name = name.strip_prefix("ال").unwrap_or(name);
+            filled.iter().any(|(_, cell)| fold(cell).contains(name))
+        };
+        let are_theirs = filled.len() >= LEAST_COLUMNS
+            && filled.iter().all(|(_, cell)| is_of_another_person(cell))
+            && recipient.any(is_there);
+        are_theirs || own.len() >= LEAST_COLUMNS && is_moved
     }
 
     /// What the texts of a row say that it is, if they name nobody.
@@ -165,6 +193,12 @@ impl Mapping {
         let number = Kind::Number { decimal: None };
         let is_free = || self.fields().all(|field| !field.columns.contains(&at));
         self.is_number(at, cell) || is_free() && number.reads(cell)
+    }
+
+    /// Whether something stands where the customer's phone or e-mail does.
+    fn has_recipient(&self, row: &Row) -> bool {
+        let mut fields = self.phone.iter().chain(&self.email);
+        fields.any(|field| field.columns.iter().any(|&at| !row.cell(at).is_empty()))
     }
 
     /// Whether the row says whom to invite; also one that only tries to, unless it `must_be_read`: a total may have a count below

@@ -408,6 +408,11 @@ impl Naming {
         let others = others.max(profile.national_id).max(profile.date);
         let is_short = (1..=MOST_PRODUCTS).contains(&values.len()) && others < 0.5;
         let is_list = is_short || profile.is_unread();
+        // `Approved loan type`.
+        let is_one_asked_for = || {
+            let first = column.words.first.as_ref();
+            first.is_some_and(|(words, _)| words.say(&all(&WORDS.product_names)))
+        };
         let is_field = |form: &Form| form_field(header, form).is_some();
         if !is_list || forms.values().any(is_field) {
             return None;
@@ -418,7 +423,7 @@ impl Naming {
         if called.next().is_some() {
             Some(Naming::Value)
         } else if pieces.iter().any(|words| words.has_one_of(&WORDS.products))
-            || (are_words && is_one(&WORDS.product_names))
+            || (are_words && (is_one(&WORDS.product_names) || is_one_asked_for()))
         {
             Some(Naming::Product)
         } else {

@@ -26,7 +26,7 @@ use super::workbook::{
 use crate::error::{Error, Result};
 use crate::mapping::names::HeaderMask;
 use crate::model::{
-    Cell, Fault, Judged, Layout, NOTES, OVERVIEW_SHEET, RowNumber, Verdict, mask, meaning,
+    Cell, Fault, Judged, Layout, NOTES, OVERVIEW_SHEET, Repair, RowNumber, Verdict, mask, meaning,
     printable, printable_json, to_json,
 };
 
@@ -95,8 +95,7 @@ impl CheckTally {
         }
     }
 
-    /// `says_nothing`: whether a cell that is filled counts as empty.
-    pub fn see(&mut self, judged: &Judged, says_nothing: fn(&Cell) -> bool) -> Result<()> {
+    pub fn see(&mut self, judged: &Judged) -> Result<()> {
         let row = judged.row.number;
         match &judged.verdict {
             Verdict::Aside(_) => return Ok(()),
@@ -111,10 +110,12 @@ impl CheckTally {
                 }
             }
         }
-        for (_, places, count) in &mut self.empty {
-            let mut cells = places.iter().map(|&at| judged.row.cell(at));
-            let is_empty = cells.all(|cell| cell.is_empty() || says_nothing(cell));
-            *count += u64::from(is_empty);
+        for (field, places, count) in &mut self.empty {
+            let filled = places.iter().filter(|at| !judged.row.cell(**at).is_empty());
+            // Such as `n/a`, where that is not what a choice calls its no.
+            let says_nothing = |it: &&Repair| it.field == *field && it.to.is_empty();
+            let nothing = judged.repairs.iter().filter(says_nothing);
+            *count += u64::from(filled.count() == nothing.count());
         }
         for problem in judged.problems() {
             let column = problem.column.clone().unwrap_or_default();

@@ -146,7 +146,7 @@ fn a_template_needs_a_form_and_an_unknown_contract_type_leaves_what_is_there() {
     // It serves sheets elsewhere too, for which no config says where forms are; one that does is named by what stores a form beside it.
     world.file(
         "out/a.csv",
-        "phone,414.fullName\n01012345678,Mona Adel\n01012345679,n/a\n",
+        "phone,414.fullName,414.hasGuarantor\n01012345678,Mona Adel,لا يوجد\n01012345679,n/a,Yes\n",
     );
     let unknown = "No form of contract type 414";
     let told = world.ran("check out/a.csv", 0);

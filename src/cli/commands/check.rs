@@ -22,7 +22,6 @@ use crate::input::Input;
 use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
 use crate::mapping::names::HeaderMask;
-use crate::mapping::value::says_nothing;
 use crate::model::{
     ContractTypeId, Form, Invitation, Judged, Note, Plan, RowNumber, RunSummary, Stop, Verdict,
     mask, printable, printable_json,
@@ -337,7 +336,7 @@ impl<'a> Check<'a> {
                 self.bodies.push(body.into_owned());
             }
         }
-        self.tally.see(judged, says_nothing)?;
+        self.tally.see(judged)?;
         match &mut self.annotator {
             Some(annotator) => annotator.row(judged, is_changed),
             None => Ok(()),

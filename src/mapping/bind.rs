@@ -1,6 +1,7 @@
 //! Binds a config to a sheet's columns: names become positions, templates are compiled, forms are checked. Whatever does
 //! not fit is an error at its line, before the first row is read.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexSet;
@@ -179,6 +180,18 @@ impl Mapping {
 
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         self.groups.values().flatten()
+    }
+
+    /// Has a row that is refused show, in the columns that are not used, what a valid one shows: nothing is wrong there. Of one that has
+    /// more cells than headers, nobody knows which.
+    pub fn show_unused(&self, row: &mut Row) {
+        let is_shifted = row.cells.len() > self.names.len();
+        let cells = row.cells.iter_mut().enumerate();
+        for (_, cell) in cells.filter(|(at, _)| !is_shifted && !self.used.contains(at)) {
+            if let Cow::Owned(_) = cell.as_refused() {
+                *cell = Cell::Text(cell.shown());
+            }
+        }
     }
 
     /// Each field that columns feed, with their places: a row in which all of them are empty leaves the field empty.

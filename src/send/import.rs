@@ -154,6 +154,7 @@ impl Sheet {
                         Verdict::Invalid(_) if mapping.is_header_of_another(&judged.row) => {
                             return Err(header_again(&self.input, header, row));
                         }
+                        Verdict::Invalid(_) => mapping.show_unused(&mut judged.row),
                         Verdict::Aside(aside) => self.asides.entry(*aside).or_default().push(row),
                         Verdict::Valid(invitation) => {
                             let types = invitation.contract_types.iter();
@@ -161,7 +162,7 @@ impl Sheet {
                                 self.without_fields.entry(*id).or_insert((0, row)).0 += 1;
                             }
                         }
-                        _ => {}
+                        Verdict::Duplicate(_) => {}
                     }
                     visit(&mut judged)?;
                 }

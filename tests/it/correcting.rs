@@ -337,6 +337,7 @@ fn a_marked_book_keeps_its_face_and_speaks_the_sheets_language() {
     for face in ["min=\"2\" max=\"2\" width=\"32.2", "rightToLeft=\"1\""] {
         assert!(sheet.contains(face), "{face} in {sheet}");
     }
+    assert!(!sheet.contains("#REF!"), "merged, and of no use");
     let styles = part(&world, "marked.xlsx", "xl/styles.xml");
     for format in ["#,##0.00&quot; ج.م&quot;", "dd/mm/yyyy"] {
         assert!(styles.contains(format), "{format} in {styles}");

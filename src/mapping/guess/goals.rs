@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::column::{ColumnGuess, Profile, Target};
 use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, is_of_beneficiary,
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, has_word,
 };
 use crate::mapping::form::{choice_pairs, concept_of, form_field, names_of, type_of};
 use crate::mapping::header::{HeaderTypes, parts};
@@ -25,15 +25,33 @@ const MARITAL_STATES: usize = 4;
 /// A column with more different values than this is no list of products.
 const MOST_PRODUCTS: usize = 30;
 
-/// Where a sheet has names of others too, what it says of beneficiaries is of another person each.
+/// Where a sheet has names, phones or addresses of others too, what it says of beneficiaries, or of a contact who is named, is of
+/// another person each.
 pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
-    let has_name = columns.iter().any(|column| {
-        let names = [FULL_NAME, FIRST_NAME].map(|key| WORDS.concept(key).map(|it| all(&it.names)));
-        let says_name = names.iter().flatten().any(|it| column.words.whole.say(it));
-        says_name && !is_of_beneficiary(column.header())
-    });
-    for column in columns.iter_mut().filter(|_| has_name) {
-        if is_of_beneficiary(column.header()) {
+    let names = |key| WORDS.concept(key).map_or(Vec::new(), |it| all(&it.names));
+    let [full, first, phone, email] = [FULL_NAME, FIRST_NAME, "phoneNumber", "email"].map(names);
+    let says_name = |words: &NameWords| words.say(&full) || words.say(&first);
+    let is_contacts = |column: &ColumnGuess| has_word(column.header(), &WORDS.reach);
+    let has_contact = (columns.iter()).any(|it| is_contacts(it) && says_name(&it.words.whole));
+    let is_theirs = |column: &ColumnGuess| {
+        has_word(column.header(), &WORDS.beneficiaries) || (has_contact && is_contacts(column))
+    };
+    let is_others = |column: &ColumnGuess| {
+        let ColumnGuess { words, profile, .. } = column;
+        let are_names = profile.are_names() && profile.several_words >= 0.5;
+        // `Insured name`: a word that nobody knows says whose it is.
+        let is_whose = |are_such: bool, names: &[NameWords]| {
+            let own = words.own();
+            are_such && own.are_strange(names, &[]) && names.iter().any(|name| own.hold(name))
+        };
+        let is_unknown = is_whose(are_names, &full)
+            || is_whose(profile.phone >= 0.5, &phone)
+            || is_whose(profile.email >= 0.5, &email);
+        says_name(&words.whole) || (is_unknown && !words.says_something_else)
+    };
+    let has_other = (columns.iter()).any(|column| !is_theirs(column) && is_others(column));
+    for column in columns.iter_mut().filter(|_| has_other) {
+        if is_theirs(column) {
             column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
         }
     }
@@ -56,9 +74,7 @@ pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
         concept.is_some_and(|it| words.say(&all(&it.names)))
     };
     let is_whole_name = |column: &&ColumnGuess| {
-        let HeaderWords { whole, first, .. } = &column.words;
-        let words = first.as_ref().map_or(whole, |(words, _)| words);
-        column.profile.several_words >= 0.5 && says(words, FULL_NAME)
+        column.profile.several_words >= 0.5 && says(column.words.own(), FULL_NAME)
     };
     let has_names = columns.iter().filter(is_whole_name).count() > 1;
     let told = columns.iter().filter_map(|column| {

@@ -112,7 +112,7 @@ impl NameWords {
     }
 
     /// All words of a name are among them.
-    fn hold(&self, name: &NameWords) -> bool {
+    pub fn hold(&self, name: &NameWords) -> bool {
         name.each().all(|word| self.each().any(|own| own == word))
     }
 
@@ -175,11 +175,11 @@ fn is_noise(word: &str) -> bool {
     lists.iter().any(|list| list.contains(word))
 }
 
-/// Whether a header says that it is of a beneficiary, who is the customer where the sheet has no other.
-pub(super) fn is_of_beneficiary(header: &str) -> bool {
+/// Whether one of these words stands in a header, noise or not.
+pub(super) fn has_word(header: &str, known: &HashSet<String>) -> bool {
     let words = words(header);
     let mut words = words.iter().map(|word| without_article(word));
-    words.any(|word| WORDS.beneficiaries.contains(word))
+    words.any(|word| known.contains(word))
 }
 
 fn of_the_newer(header: &str) -> Option<NameWords> {
@@ -259,6 +259,12 @@ impl HeaderWords {
             whole,
             other,
         }
+    }
+
+    /// What it is one more of, or itself.
+    pub fn own(&self) -> &NameWords {
+        let first = self.first.as_ref();
+        first.map_or(&self.whole, |(words, _)| words)
     }
 
     /// How well the header says one of these names, or one of the weak ones, from 0 to 1.

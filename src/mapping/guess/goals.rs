@@ -58,7 +58,7 @@ pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
 }
 
 /// `Mobile 2` beside `National ID 2`, a second date of birth or whole name is that person's, and nobody's second phone: whatever is
-/// numbered so is read as if it said it.
+/// numbered so is read as if it said it. So are `Joint mobile` beside `Joint name`, and `موبايل آخر` beside `شخص آخر`.
 pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
     // `Mobile.1` is a second one beside `Mobile`, and `Mobile 1` alone the first.
     let wholes: Vec<NameWords> = columns.iter().map(|it| it.words.whole.clone()).collect();
@@ -79,12 +79,22 @@ pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
     let has_names = columns.iter().filter(is_whole_name).count() > 1;
     let told = columns.iter().filter_map(|column| {
         let (words, number) = column.words.first.as_ref()?;
-        let is_name = has_names && number.is_some() && is_whole_name(&column);
+        let is_name = has_names && is_whole_name(&column);
         let is_id = column.profile.national_id >= 0.5 || says(words, "nationalId");
         let is_person = is_name || is_id || says(words, "birthDate");
         (is_person && number.is_none_or(|number| number > 1)).then_some(*number)
     });
-    let told: Vec<Option<usize>> = told.collect();
+    let mut told: Vec<Option<usize>> = told.collect();
+    let is_somebody = |column: &ColumnGuess| {
+        let (whole, own) = (&column.words.whole, column.words.own());
+        let is_unknown = !own.joined.is_empty() && !own.say_something_else();
+        let is_further = whole.has_one_of(&WORDS.alternatives) && is_unknown;
+        let are_names = column.profile.are_names() && column.profile.several_words >= 0.5;
+        are_names && (is_further || whole.are_of_another)
+    };
+    if columns.iter().any(is_somebody) {
+        told.extend([None, Some(2)]);
+    }
     for column in columns {
         let first = column.words.first.as_ref();
         if first.is_some_and(|(_, number)| told.contains(number)) {

@@ -54,7 +54,7 @@ pub(super) struct NameWords {
     /// As it stood, folded.
     pub folded: String,
     /// Another customer's than the first: the second applicant's, a joint borrower's.
-    are_of_another: bool,
+    pub are_of_another: bool,
 }
 
 impl NameWords {
@@ -94,6 +94,11 @@ impl NameWords {
     /// They speak of somebody beside the customer, whose phone looks like any other.
     pub fn speak_of_another_person(&self) -> bool {
         self.are_of_another || self.has_one_of(&WORDS.other_people)
+    }
+
+    /// They are a name that the table knows, or speak of somebody beside the customer.
+    pub fn say_something_else(&self) -> bool {
+        self.say(&OTHER_WORDS) || self.say(&KNOWN_WORDS) || self.speak_of_another_person()
     }
 
     /// They may say, beside these names, whose it is.
@@ -235,7 +240,6 @@ pub(super) struct HeaderWords {
     pub preferred: Option<NameWords>,
     /// How well it names something that customer sheets have beside and no form field is meant by.
     pub other: f64,
-    /// It is a name that the table knows, or speaks of somebody beside the customer.
     pub says_something_else: bool,
     /// Amounts below it may be thousands, or dollars.
     pub has_scale: bool,
@@ -245,19 +249,16 @@ impl HeaderWords {
     pub fn of(header: &str) -> HeaderWords {
         let whole = NameWords::of(header);
         let parts = all(parts(header).flat_map(by_script));
-        let other = whole.match_of(&OTHER_WORDS);
         HeaderWords {
-            says_something_else: other >= BY_NAME
-                || whole.say(&KNOWN_WORDS)
-                || whole.speak_of_another_person(),
+            says_something_else: whole.say_something_else(),
             has_scale: (words(header).iter().map(String::as_str))
                 .chain(header.matches(['$', '€', '£']))
                 .any(|word| WORDS.scales.contains(word)),
             parts: if parts.len() > 1 { parts } else { Vec::new() },
             first: whole.of_the_first(),
             preferred: of_the_newer(header),
+            other: whole.match_of(&OTHER_WORDS),
             whole,
-            other,
         }
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::column::{ColumnGuess, Profile, Target};
 use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, has_word,
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, has_word, is_arabic,
 };
 use crate::mapping::form::{choice_pairs, concept_of, form_field, names_of, type_of};
 use crate::mapping::header::{HeaderTypes, parts};
@@ -319,11 +319,15 @@ impl Goal {
             }
             BY_LIKENESS.. => {
                 let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
+                // An Arabic word becomes another by one letter (`قرض`, `عرض`), and any number may be an amount (`Finance account`).
+                let is_number = self.field_type == FieldType::Number;
+                let least = BY_LIKENESS + if is_number { 2.0 } else { 1.0 } * VERY_NEAR;
+                let is_slip = score >= least && !is_arabic(&header.whole.joined);
                 let is_free_text = self.field_type == FieldType::Text && !self.is_words();
                 // Digits are proof of no phone that a slip of the pen speaks of: `رقم المحول`.
                 let is_form_field = matches!(self.target, Target::Field(_));
-                let is_proved = is_sole || (vote >= Vote::For && is_form_field);
-                let is_sure = is_very_near && (is_proved || is_free_text);
+                let is_proved = is_free_text || (vote >= Vote::For && is_form_field);
+                let is_sure = is_very_near && (is_sole || (is_slip && is_proved));
                 (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
             }
             _ if score > 0.0 => (score, false),

@@ -17,6 +17,9 @@ fn forms() -> BTreeMap<ContractTypeId, Form> {
         "mobile|Mobile||text",
         "address|Address||text",
         "landlordMail|Landlord's e-mail||text",
+        "loanAmount|Loan amount||number",
+        "guarantorName|Guarantor's name||text",
+        "hasGuarantor|Is there a guarantor?||dropdown|Yes|No",
     ]);
     BTreeMap::from([(ContractTypeId(414), form)])
 }

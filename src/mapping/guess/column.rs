@@ -174,6 +174,12 @@ impl Profile {
         self.share_of_distinct(|value| group_of(value).is_some())
     }
 
+    /// Yes and no, in any word.
+    pub fn are_answers(&self) -> bool {
+        let answers = ["yes", "no"].map(group_of);
+        self.share_of_distinct(|value| answers.contains(&group_of(value))) >= 0.5
+    }
+
     pub fn share_of_distinct(&self, is_so: impl Fn(&str) -> bool) -> f64 {
         let so = self.distinct.iter().filter(|value| is_so(value)).count();
         share(so, self.distinct.len())

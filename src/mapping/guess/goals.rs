@@ -252,6 +252,8 @@ impl Goal {
             (_, FieldType::Date) => (profile.date, 0.5, 0.8, false),
             (_, FieldType::Number) if is_id => return Vote::Against,
             (_, FieldType::Number) => (profile.number, 0.3, 0.8, false),
+            // Whether there is one, and nobody's name: `Guarantor` above `yes` and `no`.
+            _ if self.is_words() && profile.are_answers() => return Vote::Against,
             _ if self.is_words() => {
                 let is_name = self.is_about(FULL_NAME) && profile.several_words >= 0.8;
                 (profile.words, 0.3, 0.8, is_name)

@@ -18,7 +18,8 @@ CREATE TABLE sheets (
     told_by     TEXT NOT NULL,           -- the columns by which its customers are told apart; empty where the recipient tells
     columns     TEXT NOT NULL,           -- JSON array of headers
     rows        INTEGER NOT NULL,
-    imported_ms INTEGER NOT NULL
+    imported_ms INTEGER NOT NULL,
+    is_let_go   INTEGER                  -- 1 once a run over it was not held back: until then it may be the wrong one
 ) STRICT;
 CREATE INDEX sheets_by_identity ON sheets (identity);
 
@@ -113,6 +114,10 @@ SELECT r.sheet_id, r.row, r.duplicate_of, r.content_id, i.id AS invitation_id,
     c.body_hash IS it.body_hash OR c.body_hash IS made.body_hash AS is_same
 FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
 LEFT JOIN contents it ON it.id = i.content_id LEFT JOIN contents made ON made.id = i.created_as;
+
+-- What was asked for by sheets that were let go: only by that is a customer known to have another address.
+CREATE VIEW said AS SELECT * FROM contents c WHERE EXISTS (
+    SELECT 1 FROM rows r CROSS JOIN sheets s ON s.id = r.sheet_id WHERE r.content_id = c.id AND s.is_let_go);
 
 -- As others can know a customer again, by each content that ever asked for his invitation. By which columns his key tells him apart: as
 -- the sheet that first asked for it. His e-mail is none where another is known by it alone; the address that his key is, is his in all.

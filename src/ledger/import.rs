@@ -78,7 +78,7 @@ impl Reader {
         // By the e-mail beside a phone none is known who has another: of a colleague's customer, the register knows.
         let by_email = format!(
             "SELECT met FROM {BY_KEY} WHERE (SELECT created_run FROM invitations WHERE id = met) IS NOT 0
-                 AND NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = met AND c.phone <> ?2)"
+                 AND NOT EXISTS (SELECT 1 FROM said c WHERE c.invitation_id = met AND c.phone <> ?2)"
         );
         if let Some(id) = self.db.value(&by_key, self.asked(invitation))? {
             return self.standing(id, invitation);
@@ -134,7 +134,7 @@ impl Reader {
         const BY_RECIPIENT: &str = "
             SELECT id FROM temp.others o
             WHERE o.phone = ?1 AND (NOT o.is_met OR ?1 = ?3) OR o.email = ?2 AND (NOT o.is_met OR ?2 = ?3 AND o.phone IS NULL) AND (
-                ?1 IS NULL OR NOT EXISTS (SELECT 1 FROM contents c WHERE c.invitation_id = o.id AND c.phone <> ?1))
+                ?1 IS NULL OR NOT EXISTS (SELECT 1 FROM said c WHERE c.invitation_id = o.id AND c.phone <> ?1))
             ORDER BY o.phone IS ?1 DESC, o.is_met, o.id LIMIT 1";
         // Another row with this body is another invitation, and so is one for this recipient.
         const TAKEN: &str =
@@ -154,7 +154,7 @@ impl Reader {
     /// Whether this is the key by an address that an invitation was ever asked for by: a phone, or an e-mail without one.
     fn has_address(&self, of: InvitationId, key: CustomerKey) -> Result<bool> {
         const HAS: &str = "
-            SELECT true FROM contents WHERE invitation_id = ?1 AND coalesce(phone, email) = ?2 LIMIT 1";
+            SELECT true FROM said WHERE invitation_id = ?1 AND coalesce(phone, email) = ?2 LIMIT 1";
         Ok(self.db.value(HAS, (of, key))?.unwrap_or(false))
     }
 

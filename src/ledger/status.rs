@@ -104,7 +104,7 @@ impl Ledger {
         const PAIRS: &str = "
             SELECT a.id, e.id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
             CROSS JOIN invitations a ON a.id = c.invitation_id AND a.key = c.phone CROSS JOIN invitations e ON e.key = c.email AND e.id <> a.id
-            WHERE r.sheet_id = ?1 AND NOT EXISTS (SELECT 1 FROM contents o WHERE o.invitation_id = e.id AND o.phone <> a.key)
+            WHERE r.sheet_id = ?1 AND NOT EXISTS (SELECT 1 FROM said o WHERE o.invitation_id = e.id AND o.phone <> a.key)
             ORDER BY r.row";
         // Two that stand in one sheet are two customers.
         const WAITING: &str = "
@@ -141,8 +141,8 @@ impl Ledger {
                 SELECT i.id, i.key, min(r.row) AS row FROM rows r CROSS JOIN contents c ON c.id = r.content_id
                 CROSS JOIN invitations i ON i.id = c.invitation_id WHERE r.sheet_id = ?1 GROUP BY 1),
             known AS (
-                SELECT met.*, c.phone AS other FROM met CROSS JOIN contents c ON c.invitation_id = met.id
-                UNION SELECT met.*, c.email FROM met CROSS JOIN contents c ON c.invitation_id = met.id)
+                SELECT met.*, c.phone AS other FROM met CROSS JOIN said c ON c.invitation_id = met.id
+                UNION SELECT met.*, c.email FROM met CROSS JOIN said c ON c.invitation_id = met.id)
             INSERT INTO aliases (key, invitation_id, sheet_id) SELECT other, id, ?1 FROM (
                 SELECT other, id, min(row) FROM known k WHERE other <> key AND (?2 OR EXISTS (
                     SELECT 1 FROM contents c WHERE c.invitation_id = k.id AND k.key IN (c.phone, c.email))) GROUP BY other)
@@ -207,7 +207,8 @@ impl Ledger {
 
     /// Has within a transaction what a run's sheet says of its customers' addresses hold: until it is let go, it may be the wrong one.
     fn take_at_its_word(&self, run: RunId) -> Result<()> {
-        const SHEET: &str = "SELECT id, told_by = '' FROM sheets WHERE id = (SELECT sheet_id FROM runs WHERE id = ?1)";
+        const SHEET: &str = "
+            UPDATE sheets SET is_let_go = 1 WHERE id = (SELECT sheet_id FROM runs WHERE id = ?1) RETURNING id, told_by = ''";
         let sheet: Option<(i64, bool)> = self.db.first(SHEET, [run])?;
         let Some((sheet, recipient_tells)) = sheet else {
             return Ok(());

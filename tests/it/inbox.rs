@@ -448,7 +448,7 @@ fn a_sheet_that_is_gone_or_replaced_takes_neither_what_is_due_nor_results_with_i
 /// What is done before each sweep, by a shell, how it ends, and what it says.
 #[test]
 fn whatever_lies_there_each_sweep_sees_to_it_and_says_so() {
-    const PUT: &str = r#"mkdir -p inbox; put() { f=inbox/$1; shift; echo phoneNumber,contractTypeId > $f; for n; do echo +201010000$n,414 >> $f; done; };"#;
+    const PUT: &str = "mkdir -p inbox; put() { f=inbox/$1; shift; echo phoneNumber,contractTypeId > $f; for n; do echo +201010000$n,414 >> $f; done; };";
     for (what, sweeps) in rows::<(&str, Vec<(&str, i32, &str)>)>("inbox.sweeps") {
         let world = World::with_server();
         for (shell, code, told) in sweeps {

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::column::{ColumnGuess, Profile, Target};
 use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, has_word, is_arabic,
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, has_word,
+    is_arabic, is_of_customer,
 };
 use crate::mapping::form::{choice_pairs, concept_of, form_field, names_of, type_of};
 use crate::mapping::header::{HeaderTypes, parts};
@@ -25,11 +26,11 @@ const MARITAL_STATES: usize = 4;
 /// A column with more different values than this is no list of products.
 const MOST_PRODUCTS: usize = 30;
 
-/// Where a sheet has names, phones or addresses of others too, what it says of beneficiaries, or of a contact who is named, is of
+/// Where a sheet has names or phones of others too, what it says of beneficiaries, or of a contact who is named, is of
 /// another person each.
 pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
     let names = |key| WORDS.concept(key).map_or(Vec::new(), |it| all(&it.names));
-    let [full, first, phone, email] = [FULL_NAME, FIRST_NAME, "phoneNumber", "email"].map(names);
+    let [full, first, phone] = [FULL_NAME, FIRST_NAME, "phoneNumber"].map(names);
     let says_name = |words: &NameWords| words.say(&full) || words.say(&first);
     let is_contacts = |column: &ColumnGuess| has_word(column.header(), &WORDS.reach);
     let has_contact = (columns.iter()).any(|it| is_contacts(it) && says_name(&it.words.whole));
@@ -39,15 +40,11 @@ pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
     let is_others = |column: &ColumnGuess| {
         let ColumnGuess { words, profile, .. } = column;
         let are_names = profile.are_names() && profile.several_words >= 0.5;
-        // `Insured name`: a word that nobody knows says whose it is.
-        let is_whose = |are_such: bool, names: &[NameWords]| {
-            let own = words.own();
-            are_such && own.are_strange(names, &[]) && names.iter().any(|name| own.hold(name))
-        };
-        let is_unknown = is_whose(are_names, &full)
-            || is_whose(profile.phone >= 0.5, &phone)
-            || is_whose(profile.email >= 0.5, &email);
-        says_name(&words.whole) || (is_unknown && !words.says_something_else)
+        let (own, held) = (words.own(), if are_names { &full } else { &phone });
+        // `Insured name`, `Buyer mobile`: a word that nobody knows says whose it is.
+        let is_unknown = own.are_strange(held, &[]) && held.iter().any(|name| own.hold(name));
+        let is_such = (are_names || profile.phone >= 0.5) && !words.says_something_else;
+        says_name(&words.whole) || (is_such && is_unknown)
     };
     let has_other = (columns.iter()).any(|column| !is_theirs(column) && is_others(column));
     for column in columns.iter_mut().filter(|_| has_other) {
@@ -215,6 +212,8 @@ impl Goal {
         match role {
             Some(role) => 0.02 + 0.03 * f64::from(role.nearness(header)),
             None if self.is_called(header) => 0.02,
+            // `Client email` goes before a bare `Email`, which may be anybody's.
+            None if self.role().is_some() && is_of_customer(header) => 0.15,
             None => 0.0,
         }
     }
@@ -320,16 +319,15 @@ impl Goal {
                 (if is_sure { 0.7 } else { 0.4 }, is_sure)
             }
             BY_LIKENESS.. => {
-                let is_very_near = score >= BY_LIKENESS + VERY_NEAR;
                 // An Arabic word becomes another by one letter (`قرض`, `عرض`), and any number may be an amount (`Finance account`).
                 let is_number = self.field_type == FieldType::Number;
                 let least = BY_LIKENESS + if is_number { 2.0 } else { 1.0 } * VERY_NEAR;
-                let is_slip = score >= least && !is_arabic(&header.whole.joined);
                 let is_free_text = self.field_type == FieldType::Text && !self.is_words();
                 // Digits are proof of no phone that a slip of the pen speaks of: `رقم المحول`.
                 let is_form_field = matches!(self.target, Target::Field(_));
                 let is_proved = is_free_text || (vote >= Vote::For && is_form_field);
-                let is_sure = is_very_near && (is_sole || (is_slip && is_proved));
+                let is_slip = is_proved && !is_arabic(&header.whole.joined);
+                let is_sure = score >= least && (is_sole || is_slip);
                 (if is_sure { score + 0.1 } else { score - 0.1 }, is_sure)
             }
             _ if score > 0.0 => (score, false),

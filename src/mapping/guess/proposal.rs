@@ -8,7 +8,7 @@ use super::goals::{
     Contract, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, goals, mark_beneficiaries,
     mark_further_people,
 };
-use super::headers::{BY_NAME, HeaderWords, NameWords, all, has_word};
+use super::headers::{HeaderWords, NameWords, all};
 use crate::error::Error;
 use crate::mapping::header::{Header, HeaderTypes, is_left_out};
 use crate::mapping::names::{Role, WORDS, agreed};
@@ -207,20 +207,10 @@ impl Proposal {
 
     /// Whether two columns that are named as one thing hold two, such as a customer's and a guarantor's under headers of groups.
     fn differ(&self, one: &Pair, other: &Pair) -> bool {
-        let columns = [one, other].map(|pair| &self.columns[pair.column]);
-        let [this, that] = columns.map(|column| &column.profile);
+        let [this, that] = [one, other].map(|pair| &self.columns[pair.column].profile);
+        let is_field = one.rank < BY_KEY && matches!(one.target, Target::Field(_));
         let are_filled = this.count.min(that.count) > 0;
-        let is_ranked = match one.target {
-            Target::Field(_) => one.rank >= BY_KEY,
-            // A phone that is named so goes before a bare number, and the newer of two alike before the other.
-            Target::Role(_) => {
-                let [is_customers, is_also] =
-                    columns.map(|column| has_word(column.header(), &WORDS.customers));
-                let has_newer = columns.iter().any(|it| it.words.preferred.is_some());
-                other.rank < BY_NAME || (has_newer && is_customers == is_also)
-            }
-        };
-        !is_ranked
+        is_field
             && one.target == other.target
             && are_filled
             && !this.holds(that)

@@ -19,7 +19,7 @@ CREATE TABLE sheets (
     columns     TEXT NOT NULL,           -- JSON array of headers
     rows        INTEGER NOT NULL,
     imported_ms INTEGER NOT NULL,
-    is_let_go   INTEGER                  -- 1 once a run over it was not held back: until then it may be the wrong one
+    is_let_go   INTEGER                  -- 1 once a run over it was not held back: until then it may be the wrong one; NULL while it is imported
 ) STRICT;
 CREATE INDEX sheets_by_identity ON sheets (identity);
 
@@ -74,10 +74,14 @@ CREATE UNIQUE INDEX invitations_by_key ON invitations (key);
 
 -- Other keys of invitations: of customers whom a later sheet tells apart by other columns, and the e-mails of those who are known by a phone.
 CREATE TABLE aliases (
-    key           BLOB PRIMARY KEY,
+    key           BLOB NOT NULL,
     invitation_id INTEGER NOT NULL,
-    sheet_id      INTEGER NOT NULL       -- of whose row it is the key
+    sheet_id      INTEGER NOT NULL,      -- of whose row it is the key
+    PRIMARY KEY (key, sheet_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Those that hold: of sheets that were let go, and of the one that is being imported. The last tells whose a key is.
+CREATE VIEW known_aliases AS SELECT a.* FROM aliases a CROSS JOIN sheets s ON s.id = a.sheet_id WHERE s.is_let_go IS NOT 0;
 
 -- What a row holds and asks for. Rows of several sheets that hold the same share it, so that it is kept once and not once a night.
 CREATE TABLE contents (

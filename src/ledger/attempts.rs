@@ -319,6 +319,7 @@ impl Reader {
                 k.content_id IN (i.id, i.content_id), k.key, k.told_by, k.phone, k.email, coalesce(k.body, json_quote(hex(k.hash)))
             FROM customers k CROSS JOIN invitations i ON i.id = k.invitation_id
             WHERE k.content_id > ?1 AND iif(?3, i.created_as OR i.status <> 'pending', k.content_id <> i.content_id AND (i.created_as OR i.status = 'uncertain'))
+              AND (k.content_id IN (i.id, i.content_id) OR EXISTS (SELECT 1 FROM said WHERE id = k.content_id))
             ORDER BY k.content_id LIMIT ?2";
         let known = self
             .db
@@ -345,7 +346,7 @@ impl Reader {
             SELECT a.key, k.key, s.told_by, coalesce(k.body, json_quote(hex(k.hash)))
             FROM aliases a CROSS JOIN sheets s ON s.id = a.sheet_id CROSS JOIN customers k ON k.invitation_id = a.invitation_id
             CROSS JOIN rows r ON r.content_id = k.content_id AND r.sheet_id = a.sheet_id
-            WHERE a.key > ?1 AND s.told_by <> '' AND (?3 IS NULL OR s.id = (SELECT sheet_id FROM runs WHERE id = ?3))
+            WHERE a.key > ?1 AND s.told_by <> '' AND iif(?3 IS NULL, s.is_let_go, s.id = (SELECT sheet_id FROM runs WHERE id = ?3))
             GROUP BY a.key ORDER BY a.key LIMIT ?2";
         let known = self.db.all(KNOWN, (after, at_most, run))?.into_iter();
         let known = known.map(|(alias, key, told_by, body)| {

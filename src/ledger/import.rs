@@ -45,7 +45,8 @@ pub struct Import<'l> {
 
 /// The invitations, each `met`, that have the key of a row (`?1`).
 const BY_KEY: &str = "(
-    SELECT id AS met FROM invitations WHERE key = ?1 UNION ALL SELECT invitation_id FROM aliases WHERE key = ?1)";
+    SELECT id AS met FROM invitations WHERE key = ?1 UNION ALL
+    SELECT * FROM (SELECT invitation_id FROM known_aliases WHERE key = ?1 ORDER BY sheet_id DESC LIMIT 1))";
 
 /// Whether other columns than the sheet's tell one of them apart, and nothing that was ever asked for it is what the row asks for: neither
 /// content (`?2`) nor phone (`?3`) nor e-mail (`?4`).
@@ -304,7 +305,7 @@ impl Ledger {
             INSERT INTO sheets (source, identity, told_by, columns, rows, imported_ms) VALUES (?1, ?2, ?3, ?4, 0, ?5)";
         // The tallies follow.
         const ROWS: &str = "
-            UPDATE sheets SET rows = (SELECT count(*) FROM rows WHERE sheet_id = ?1) WHERE id = ?1";
+            UPDATE sheets SET rows = (SELECT count(*) FROM rows WHERE sheet_id = ?1), is_let_go = 0 WHERE id = ?1";
         let headers = to_json(&columns)?;
         let imported = self.write(|ledger| {
             let db = &ledger.db;
@@ -376,9 +377,8 @@ impl Import<'_> {
     pub fn valid(&mut self, row: &Row, invitation: &Invitation) -> Result<()> {
         const NEW: &str =
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
-        const ALIAS: &str = "
-            INSERT INTO aliases (key, invitation_id, sheet_id) VALUES (?1, ?2, ?3)
-            ON CONFLICT DO UPDATE SET invitation_id = excluded.invitation_id, sheet_id = excluded.sheet_id";
+        const ALIAS: &str =
+            "INSERT OR REPLACE INTO aliases (key, invitation_id, sheet_id) VALUES (?1, ?2, ?3)";
         let key = masked(&self.ledger.salt, invitation.key);
         let asked = match self.last_before {
             0 => Asked::New,

@@ -145,8 +145,8 @@ impl Ledger {
                 UNION SELECT met.*, c.email FROM met CROSS JOIN said c ON c.invitation_id = met.id)
             INSERT INTO aliases (key, invitation_id, sheet_id) SELECT other, id, ?1 FROM (
                 SELECT other, id, min(row) FROM known k WHERE other <> key AND (?2 OR EXISTS (
-                    SELECT 1 FROM contents c WHERE c.invitation_id = k.id AND k.key IN (c.phone, c.email))) GROUP BY other)
-            WHERE true ON CONFLICT DO NOTHING";
+                    SELECT 1 FROM contents c WHERE c.invitation_id = k.id AND k.key IN (c.phone, c.email))) GROUP BY other) known
+            WHERE NOT EXISTS (SELECT 1 FROM known_aliases a WHERE a.key = known.other)";
         self.db.run(BY_ALL, (sheet, recipient_tells))
     }
 
@@ -209,10 +209,13 @@ impl Ledger {
     fn take_at_its_word(&self, run: RunId) -> Result<()> {
         const SHEET: &str = "
             UPDATE sheets SET is_let_go = 1 WHERE id = (SELECT sheet_id FROM runs WHERE id = ?1) RETURNING id, told_by = ''";
+        const BEFORE: &str = "
+            DELETE FROM aliases WHERE sheet_id < ?1 AND key IN (SELECT key FROM aliases WHERE sheet_id = ?1)";
         let sheet: Option<(i64, bool)> = self.db.first(SHEET, [run])?;
         let Some((sheet, recipient_tells)) = sheet else {
             return Ok(());
         };
+        self.db.run(BEFORE, [sheet])?;
         if recipient_tells {
             self.unite(sheet)?;
         }

@@ -109,15 +109,18 @@ CREATE INDEX rows_by_content ON rows (content_id);
 CREATE INDEX due ON rows (sheet_id, row) WHERE is_due;
 
 -- How each row stands: as its invitation does; but one that was created stays so for whoever does not ask for what it is being sent
--- again as. `run_id`: of a created one, which run created it. `is_same`: whether it asks for what was created, or is sent.
+-- again as; while it is uncertain, only for whoever asks for what was created. `run_id`: of a created one, which run created it. `is_same`:
+-- whether it asks for what was created, or is sent.
 CREATE VIEW standings AS
-SELECT r.sheet_id, r.row, r.duplicate_of, r.content_id, i.id AS invitation_id,
-    CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' WHEN i.id IS NULL THEN 'invalid'
-         WHEN i.created_as IS NOT NULL AND c.body_hash IS NOT it.body_hash THEN 'created' ELSE i.status END AS status,
-    CASE WHEN i.created_as IS NOT NULL AND (i.status = 'created' OR c.body_hash IS NOT it.body_hash) THEN i.created_run ELSE 0 END AS run_id,
-    c.body_hash IS it.body_hash OR c.body_hash IS made.body_hash AS is_same
-FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
-LEFT JOIN contents it ON it.id = i.content_id LEFT JOIN contents made ON made.id = i.created_as;
+SELECT sheet_id, row, duplicate_of, content_id, invitation_id, iif(stays_created, 'created', status) AS status,
+    iif(stays_created OR status = 'created', created_run, 0) AS run_id, is_its OR is_made AS is_same
+FROM (
+    SELECT r.sheet_id, r.row, r.duplicate_of, r.content_id, i.id AS invitation_id, i.created_run,
+        CASE WHEN r.duplicate_of IS NOT NULL THEN 'duplicate' ELSE coalesce(i.status, 'invalid') END AS status,
+        c.body_hash IS it.body_hash AS is_its, c.body_hash IS made.body_hash AS is_made,
+        i.created_as IS NOT NULL AND c.body_hash IS NOT it.body_hash AND (i.status <> 'uncertain' OR c.body_hash IS made.body_hash) AS stays_created
+    FROM rows r CROSS JOIN contents c ON c.id = r.content_id LEFT JOIN invitations i ON i.id = c.invitation_id
+    LEFT JOIN contents it ON it.id = i.content_id LEFT JOIN contents made ON made.id = i.created_as);
 
 -- What was asked for by sheets that were let go: only by that is a customer known to have another address.
 CREATE VIEW said AS SELECT * FROM contents c WHERE EXISTS (

@@ -109,11 +109,6 @@ impl Ledger {
             token.map(Secret::expose),
             pause.and_then(|ms| i64::try_from(ms).ok()),
         );
-        if token.is_some() {
-            // How far somebody came was told of an earlier session.
-            let about = "DELETE FROM stages WHERE invitation_id = (SELECT invitation_id FROM attempts WHERE id = ?1)";
-            self.db.run(about, [attempt])?;
-        }
         match (self.db.first(CLOSE, became)?, closing.status) {
             (Some((Some(about), run, false)), Some(status)) => self.set_status(about, status, run),
             _ => Ok(()),

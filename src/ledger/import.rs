@@ -76,9 +76,9 @@ impl Reader {
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
     fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
         let by_key = format!("SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}");
-        // By the e-mail beside a phone none is known who has another: of a colleague's customer, the register knows.
+        // By the e-mail beside a phone none is known who has another: of whom a colleague has told of, the register knows.
         let by_email = format!(
-            "SELECT met FROM {BY_KEY} WHERE (SELECT created_run FROM invitations WHERE id = met) IS NOT 0
+            "SELECT met FROM {BY_KEY} WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE invitation_id = met AND event = 'elsewhere')
                  AND NOT EXISTS (SELECT 1 FROM said c WHERE c.invitation_id = met AND c.phone <> ?2)"
         );
         if let Some(id) = self.db.value(&by_key, self.asked(invitation))? {
@@ -95,12 +95,15 @@ impl Reader {
         met.map_or(Ok(None), |id| self.standing(id, invitation))
     }
 
-    /// As `standings` would have it of a row that asks for this.
+    /// As `standings` would have it of a row that asks for this; whoever is on his way may be invited.
     fn standing(&self, id: InvitationId, of: &Invitation) -> Result<Option<Meeting>> {
         const STANDING: &str = "
-            SELECT i.id, iif(i.created_as IS NOT NULL AND it.body_hash IS NOT ?2, 'created', i.status),
-                it.body_hash IS ?2 OR ?2 IS (SELECT body_hash FROM contents WHERE id = i.created_as), NULL, i.key, 0
-            FROM invitations i CROSS JOIN contents it ON it.id = i.content_id WHERE i.id = ?1";
+            SELECT i.id, CASE WHEN i.created_as IS NOT NULL AND it.body_hash IS NOT ?2 AND (i.stands <> 'uncertain' OR made.body_hash IS ?2)
+                    THEN 'created' ELSE i.stands END,
+                it.body_hash IS ?2 OR made.body_hash IS ?2, NULL, i.key, 0
+            FROM (SELECT *, iif(EXISTS (SELECT 1 FROM attempts WHERE invitation_id = ?1 AND closed_ms IS NULL), 'uncertain', status) AS stands
+                FROM invitations WHERE id = ?1) i
+            CROSS JOIN contents it ON it.id = i.content_id LEFT JOIN contents made ON made.id = i.created_as";
         let hash = body_hash(&self.salt, &of.body);
         self.db.first(STANDING, (id, hash))
     }

@@ -251,7 +251,9 @@ fn came_to(result: &mut ResultRow, attempts: &[ToldAttempt], is_held: bool, is_c
         match record.event.parse() {
             Ok(Event::Elsewhere) => elsewhere = message,
             Ok(Event::AssumedSent) => said = (Some("memory_lost".to_owned()), message),
-            Ok(Event::SettledCreated | Event::SettledNotCreated | Event::Retried) => {}
+            // What came of an earlier request is not this one's.
+            Ok(Event::SettledCreated) => (is_answered, result.token) = (false, None),
+            Ok(Event::SettledNotCreated | Event::Retried) => {}
             // A request's.
             Err(_) => {
                 elsewhere = None;

@@ -12,7 +12,7 @@ settled AS MATERIALIZED (
     SELECT w.sheet_id, count(*) AS n FROM standings w WHERE w.run_id > 0 AND w.content_id IN (
         SELECT c.id FROM attempts a CROSS JOIN contents c ON c.invitation_id = a.invitation_id
         WHERE a.event = 'settled_created'
-          AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = a.invitation_id AND answered.event = 'created'))
+          AND NOT EXISTS (SELECT 1 FROM attempts answered WHERE answered.invitation_id = a.invitation_id AND answered.id > a.id AND answered.event = 'created'))
     GROUP BY 1),
 -- The run that the living sender works on.
 at_work AS MATERIALIZED (

@@ -103,8 +103,9 @@ impl Ledger {
     fn unite(&self, sheet: i64) -> Result<()> {
         const PAIRS: &str = "
             SELECT a.id, e.id FROM rows r CROSS JOIN contents c ON c.id = r.content_id
-            CROSS JOIN invitations a ON a.id = c.invitation_id AND a.key = c.phone CROSS JOIN invitations e ON e.key = c.email AND e.id <> a.id
-            WHERE r.sheet_id = ?1 AND NOT EXISTS (SELECT 1 FROM said o WHERE o.invitation_id = e.id AND o.phone <> a.key)
+            CROSS JOIN invitations a ON a.id = c.invitation_id CROSS JOIN invitations e ON e.key = c.email AND e.id <> a.id
+            WHERE r.sheet_id = ?1 AND c.phone IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM said o WHERE o.invitation_id = e.id AND o.phone <> c.phone)
             ORDER BY r.row";
         // Two that stand in one sheet are two customers.
         const WAITING: &str = "
@@ -121,10 +122,11 @@ impl Ledger {
             let Some((from, into)) = waiting else {
                 continue;
             };
-            // What the register knows of the requests is of another claim.
+            // What the register knows of the requests, and said of them, is of another claim.
             self.db.script(&format!(
                 "UPDATE contents SET invitation_id = {into} WHERE invitation_id = {from};
-                 UPDATE attempts SET invitation_id = NULL, message = NULL WHERE invitation_id = {from};
+                 UPDATE attempts SET invitation_id = iif(event = 'elsewhere', NULL, {into}), register_id = NULL, told = NULL
+                 WHERE invitation_id = {from};
                  UPDATE aliases SET invitation_id = {into} WHERE invitation_id = {from};
                  INSERT OR REPLACE INTO aliases SELECT key, {into}, {sheet} FROM invitations WHERE id = {from};
                  DELETE FROM invitations WHERE id = {from};"
@@ -162,7 +164,12 @@ impl Ledger {
                                    created_as = iif(?2 = 'created', content_id, created_as),
                                    overcome = iif(?2 = 'pending', overcome, NULL)
             WHERE id = ?1 AND status <> ?2";
-        self.db.run(SET, (invitation, status, by))
+        // How far somebody came was told of an earlier session.
+        const EARLIER: &str = "
+            DELETE FROM stages WHERE invitation_id = ?1 AND ?2 = 'created' AND told_ms < (
+                SELECT max(opened_ms) FROM attempts WHERE invitation_id = ?1 AND is_decision IS NOT TRUE)";
+        self.db.run(SET, (invitation, status, by))?;
+        self.db.run(EARLIER, (invitation, status))
     }
 
     /// Makes an invitation due, with this content or as it stands. Nothing is done when its body was purged.
@@ -341,7 +348,7 @@ impl Reader {
     ) -> Result<Vec<Meeting>> {
         const OPEN_ROWS: &str = "
             SELECT w.invitation_id, w.status, w.is_same, (
-                SELECT id FROM contents WHERE body IS NOT NULL AND id = iif(NOT ?2 AND EXISTS (
+                SELECT id FROM contents WHERE body IS NOT NULL AND id = iif(NOT ?2 AND w.status <> 'created' AND EXISTS (
                     SELECT 1 FROM rows WHERE content_id = i.content_id AND sheet_id > w.sheet_id), i.content_id, w.content_id)), i.key, w.row
             FROM standings w CROSS JOIN invitations i ON i.id = w.invitation_id
             WHERE w.sheet_id = (SELECT sheet_id FROM runs WHERE id = ?1)

@@ -212,10 +212,10 @@ BEGIN
         AND (waits IS NOT TRUE OR c.was_created OR c.status IN ('sending', 'uncertain'))
     ORDER BY b.body = the_body DESC, b.is_sent DESC, c.at LIMIT 1;
     IF is_strangers THEN RETURN found_key; END IF;
-    IF waits THEN RETURN coalesce(found_key, own_key); END IF;
-    INSERT INTO aliases SELECT the_tenant, the_key, found_key, the_told_by, the_body WHERE found_key IS NOT NULL;
-    UPDATE aliases SET key = found_key WHERE tenant = the_tenant AND key = the_key AND found_key IS NOT NULL;
-    RETURN coalesce(found_key, the_key);
+    -- From now on they are one, whoever asks.
+    INSERT INTO aliases SELECT the_tenant, the_key, found_key, the_told_by, the_body WHERE found_key IS NOT NULL ON CONFLICT DO NOTHING;
+    UPDATE aliases SET key = found_key WHERE tenant = the_tenant AND key IN (the_key, own_key) AND found_key IS NOT NULL;
+    RETURN coalesce(found_key, own_key, the_key);
 END $$;
 
 -- Whose ledgers have not given what they know since this was last whole.

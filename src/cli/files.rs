@@ -129,6 +129,8 @@ pub fn write_first<T>(
     let unwritable = |error| file_not_written(first, &error);
     let true_first = true_path(first).map_err(unwritable)?;
     let folder = folder_of(&true_first);
+    // What comes there meanwhile is another's.
+    let were_there: Vec<bool> = paths.iter().map(|path| path.exists()).collect();
     clear_left_behind(folder);
     let mut file = tempfile::Builder::new()
         .prefix(UNFINISHED)
@@ -144,8 +146,19 @@ pub fn write_first<T>(
     open_to(file.as_file(), readers, folder).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
     let mut why = io::Error::from(ErrorKind::NotFound);
-    for path in paths {
-        match file.persist(true_path(path).map_err(unwritable)?) {
+    for (path, was_there) in paths.iter().zip(were_there) {
+        let place = true_path(path).map_err(unwritable)?;
+        let moved = if was_there {
+            file.persist(&place)
+        } else {
+            file.persist_noclobber(&place)
+                .or_else(|error| match error.error.kind() {
+                    ErrorKind::AlreadyExists => Err(error),
+                    // Not every share can.
+                    _ => error.file.persist(&place),
+                })
+        };
+        match moved {
             Ok(_) => return Ok((path.clone(), made)),
             Err(error) => (file, why) = (error.file, error.error),
         }

@@ -199,7 +199,7 @@ impl Reader {
         let looks = (&file.path, file.size, file.modified_ms);
         let unless: Vec<Option<[u8; 32]>> = self.db.values(UNLESS, looks)?;
         if unless.contains(&None) {
-            return Ok(!self.goes_again(&file.path, resends)? || !self.has_used(&sheet()?)?);
+            return Ok(!self.goes_again(&file.path, resends)? || !self.has_used(&sheet()?, None)?);
         }
         Ok(!unless.is_empty() && unless.contains(&Some(decided_by()?)))
     }
@@ -220,10 +220,12 @@ impl Reader {
         Ok(self.db.value(TWICE, [path])?.unwrap_or(false))
     }
 
-    /// Whether a sheet could be used, wherever it lay then; `sheet` as of [`Ledger::note_swept`].
-    pub fn has_used(&self, sheet: &[u8; 32]) -> Result<bool> {
-        const USED: &str = "SELECT true FROM inbox_files WHERE sheet = ?1 AND unless IS NULL";
-        Ok(self.db.value(USED, [sheet])?.unwrap_or(false))
+    /// Whether a sheet could be used, wherever it lay then, and no other's results lie at a `path`; `sheet` as of [`Ledger::note_swept`].
+    pub fn has_used(&self, sheet: &[u8; 32], path: Option<&str>) -> Result<bool> {
+        const USED: &str = "
+            SELECT true FROM inbox_files WHERE sheet = ?1 AND unless IS NULL
+            AND NOT EXISTS (SELECT 1 FROM inbox_files WHERE path = ?2 AND sheet <> ?1 AND unless IS NULL)";
+        Ok(self.db.value(USED, (sheet, path))?.unwrap_or(false))
     }
 }
 
@@ -367,8 +369,13 @@ impl Ledger {
         const NOTE: &str = "
             INSERT INTO inbox_files (path, sheet, size, modified_ms, unless) VALUES (?1, ?2, ?3, ?4, ?5)
             ON CONFLICT DO UPDATE SET size = excluded.size, modified_ms = excluded.modified_ms, unless = excluded.unless";
+        // Whatever lay there before looks new, should it be put back.
+        const BEFORE: &str = "UPDATE inbox_files SET modified_ms = 0 WHERE path = ?1";
         let swept = (&file.path, sheet, file.size, file.modified_ms, unless);
-        self.set(NOTE, swept)
+        self.write(|ledger| {
+            ledger.db.run(BEFORE, [&file.path])?;
+            ledger.db.run(NOTE, swept)
+        })
     }
 }
 

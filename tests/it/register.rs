@@ -251,12 +251,18 @@ fn nobody_is_invited_again_by_a_colleague_because_other_columns_tell_customers_a
         ("mona", ",r@example.com", THROTTLED, 3, true),
         ("mona", "01112345673,", GOOD, 0, false),
         ("mona", "01112345673,r@example.com", GOOD, 0, false),
+        // What is uncertain by the one is settled by both.
+        ("adam", "01112345674,", THROTTLED, 3, true),
+        ("omar", ",s@example.com", BROKEN, 3, true),
+        ("adam", "01112345674,s@example.com", GOOD, 3, false),
     ] {
         let file = format!("phoneNumber,email,contractTypeId,fullName\n{row},414,Nadia\n");
         moody.team.world.file(format!("{computer}.csv"), file);
         let (_, arrived) = moody.runs(computer, mood, code);
         assert_eq!(arrived > 0, is_sent, "{computer} {row}");
     }
+    moody.ran("adam", "settle --all --as not-created", GOOD, 0);
+    assert_eq!(moody.runs("adam", GOOD, 0).1, 1);
 }
 
 #[test]
@@ -342,6 +348,8 @@ fn a_ledger_that_has_joined_never_sends_alone_because_a_setting_is_missing() {
     let alone = team.run("mona").without_env("VLENS_REGISTER").ends(4);
     assert_eq!(alone.json()["stopped"], "register");
     alone.complains_of("Set VLENS_REGISTER");
+    let would = team.run("mona").args(["--dry-run"]);
+    would.without_env("VLENS_REGISTER").ends(4);
     assert_eq!(team.posts().len(), 2);
     team.run("mona").ends(0);
     team.nobody_twice();

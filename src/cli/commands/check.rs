@@ -6,10 +6,12 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::ledger::is_rehearsal;
+use super::register;
 use crate::cli::args::{CheckArgs, OnInvalid, ReadArgs, RunArgs, SendArgs};
 use crate::cli::credentials::Destination;
 use crate::cli::files::{
@@ -121,6 +123,9 @@ pub fn dry_run(
     let reader = compared_with(&path, sheet)?;
     let require = |reader: &Reader| reader.require(&target.binding);
     reader.as_ref().map_or(Ok(()), require)?;
+    if !args.send.sandbox {
+        register::team(settings, reader.as_ref(), Duration::ZERO)?;
+    }
     let as_checked = CheckArgs {
         file: args.file.clone(),
         read: args.read.clone(),

@@ -333,7 +333,9 @@ impl<'a> Sweep<'a> {
         make_ledger(&self.send, &settings, &self.stop).await?;
         let reader = Opened::at(&settings, path.clone())?.reader;
         let resends = resends(found, &settings, &reader)?;
-        let is_used = reader.has_used(&sheet)? && !reader.goes_again(&found.file.path, resends)?;
+        let path_here = &found.file.path;
+        let is_used =
+            reader.has_used(&sheet, Some(path_here))? && !reader.goes_again(path_here, resends)?;
         drop(reader);
         settings.config.retry.on_uncertain = resends.then_some(OnUncertain::Resend);
         let note = |unless| {

@@ -32,14 +32,11 @@ pub async fn join(
     ledger: Option<&mut Ledger>,
     patience: Duration,
 ) -> Result<Option<Arc<Register>>> {
-    let Some((place, key_file)) = settings.team(patience)? else {
-        // Never alone without a word: what this ledger claims, the others would not hear of.
-        return match ledger {
-            Some(ledger) if ledger.has_joined()? => Err(Error::of("register_not_set.left", &[])),
-            _ => Ok(None),
-        };
+    let reader = ledger.as_deref().map(|ledger| &**ledger);
+    let Some((place, key)) = team(settings, reader, patience)? else {
+        return Ok(None);
     };
-    let party = party(settings, binding, ledger.as_deref(), key(key_file)?)?;
+    let party = party(settings, binding, ledger.as_deref(), key)?;
     let register = Register::connect(&place, party, false).await?;
     if let Some(ledger) = ledger {
         ledger.join()?;
@@ -51,6 +48,22 @@ pub async fn join(
         }
     }
     Ok(Some(Arc::new(register)))
+}
+
+/// The team's register and its key, if there is one.
+pub fn team(
+    settings: &Settings,
+    ledger: Option<&Reader>,
+    patience: Duration,
+) -> Result<Option<(RegisterAddress, TeamKey)>> {
+    match (settings.team(patience)?, ledger) {
+        (Some((place, key_file)), _) => Ok(Some((place, key(key_file)?))),
+        // Never alone without a word: what this ledger claims, the others would not hear of.
+        (None, Some(ledger)) if ledger.has_joined()? => {
+            Err(Error::of("register_not_set.left", &[]))
+        }
+        _ => Ok(None),
+    }
 }
 
 fn key(file: Option<PathBuf>) -> Result<TeamKey> {

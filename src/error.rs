@@ -26,12 +26,15 @@ pub enum Kind {
     NeedsPerson,
     /// Another process is running on this ledger.
     Busy,
+    /// All went as it should.
+    Nobody,
 }
 
 impl Kind {
-    /// What a cron job can rely on; 0 is for commands after which nobody has to act.
+    /// What a cron job can rely on.
     pub fn exit_code(self) -> u8 {
         match self {
+            Kind::Nobody => 0,
             Kind::Unexpected => 1,
             Kind::Usage => 2,
             Kind::NeedsPerson => 3,
@@ -45,8 +48,8 @@ impl Kind {
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How a command ends: its result is printed, and somebody has to act or nobody; or an error is to be told.
-pub type Ended = Result<Option<Kind>, Error>;
+/// How a command ends: its result is printed, and who has to act knows it; or an error is to be told.
+pub type Ended = Result<Kind, Error>;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {

@@ -32,8 +32,8 @@ pub fn main() -> ExitCode {
         Err(told) if told.use_stderr() => Err(wrong_usage(&told)),
         Err(told) => output.print_help(&told),
     };
-    let who_has_to_act = ended.unwrap_or_else(|error| Some(output.fail(&error)));
-    ExitCode::from(who_has_to_act.map_or(0, Kind::exit_code))
+    let who_has_to_act = ended.unwrap_or_else(|error| output.fail(&error));
+    ExitCode::from(who_has_to_act.exit_code())
 }
 
 fn run(cli: Cli) -> Ended {

@@ -143,7 +143,7 @@ impl Output {
             return self.print_json(document);
         }
         self.say(&printable(text));
-        Ok(None)
+        Ok(Kind::Nobody)
     }
 
     pub fn print_json(self, document: &impl Serialize) -> Ended {
@@ -207,7 +207,7 @@ impl Output {
     }
 
     /// The last line of a command, by whom it calls for; shown whatever `-q` says.
-    pub fn log_end(self, kind: Option<Kind>, message: &str, fields: Value) {
+    pub fn log_end(self, kind: Kind, message: &str, fields: Value) {
         self.log_line(level(kind), message, fields);
     }
 
@@ -267,7 +267,7 @@ impl Output {
             "exit_code": error.kind.exit_code(),
             "reason": error.message,
         });
-        self.log_end(Some(error.kind), &texts.join("\n\n"), fields);
+        self.log_end(error.kind, &texts.join("\n\n"), fields);
     }
 
     pub fn in_words(self, error: &Error, is_styled: bool) -> String {
@@ -277,7 +277,7 @@ impl Output {
     }
 
     fn as_text(self, error: &Error, is_styled: bool) -> String {
-        let (word, color) = match level(Some(error.kind)) {
+        let (word, color) = match level(error.kind) {
             Level::Error => ("error:", "\u{1b}[1;31m"),
             _ => ("warning:", "\u{1b}[1;33m"),
         };
@@ -316,7 +316,7 @@ fn to_stdout(write: impl FnOnce(&mut BufWriter<Listener>) -> Result<()>) -> Ende
     let mut out = BufWriter::new(Listener(io::stdout()));
     write(&mut out)?;
     out.flush().map_err(|error| Error::unwritten(&error))?;
-    Ok(None)
+    Ok(Kind::Nobody)
 }
 
 /// A mistake on the command line as clap draws it, but for its first line, which says why as a whole.
@@ -385,12 +385,12 @@ pub fn is_confirmed(question: &str) -> bool {
     prompt.interact().unwrap_or(false)
 }
 
-/// By who has to act, if anybody has.
-fn level(kind: Option<Kind>) -> Level {
+/// By who has to act.
+fn level(kind: Kind) -> Level {
     match kind {
-        None => Level::Info,
-        Some(Kind::NeedsPerson | Kind::Stopped | Kind::Busy) => Level::Warn,
-        Some(Kind::Unexpected | Kind::Usage | Kind::Unusable | Kind::Refused) => Level::Error,
+        Kind::Nobody => Level::Info,
+        Kind::NeedsPerson | Kind::Stopped | Kind::Busy => Level::Warn,
+        Kind::Unexpected | Kind::Usage | Kind::Unusable | Kind::Refused => Level::Error,
     }
 }
 

@@ -68,10 +68,10 @@ impl Watch {
 
     /// One line sums up. Nothing is logged behind it.
     pub fn end(&self, summary: &RunSummary, ended: Option<&Error>) {
-        let kind = ended.map(|error| error.kind);
+        let kind = ended.map_or(Kind::Nobody, |error| error.kind);
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
             let mut fields = as_fields(summary);
-            fields["exit_code"] = kind.map_or(0, Kind::exit_code).into();
+            fields["exit_code"] = kind.exit_code().into();
             fields["reason"] = ended.map(|error| error.message.as_str()).into();
             self.output.log_end(kind, "run ended", fields);
         }

@@ -16,8 +16,7 @@ pub use export::{Export, ExportFormat};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use template::{TemplateSpec, write_template};
 pub use text::{
-    Finding, Further, Look, Severity, as_float, counted, duration, not_done, reason, rendered,
-    texts, thousands,
+    Further, Look, as_float, counted, duration, not_done, reason, rendered, texts, thousands,
 };
 pub use words::{Language, is_added};
 pub use workbook::AUTHOR;

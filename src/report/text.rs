@@ -2,10 +2,6 @@
 //! separators, singular and plural, durations, colours that are never needed. It says "invitation created", never "sent": whether a
 //! customer hears of it is the tenant's doing.
 
-use std::collections::HashMap;
-use std::fmt::Display;
-use std::sync::LazyLock;
-
 use clap::builder::styling::{AnsiColor, Effects, Style};
 use console::{Alignment, pad_str};
 use jiff::fmt::friendly::{Designator, FractionalUnit, SpanPrinter};
@@ -13,12 +9,12 @@ use jiff::{SignedDuration, SignedDurationRound, Unit};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use textwrap::core::display_width;
 use textwrap::{WordSeparator, WordSplitter, WrapAlgorithm};
 
 use super::words::Language;
-use crate::error::{command, command_at_hand, filled};
+use crate::error::{command, command_at_hand};
 use crate::model::{RunSummary, Stop, printable, quoted};
 
 /// The texts of commands, each filled with the document that `--json` prints and with what else it names.
@@ -91,48 +87,6 @@ pub fn not_done(run: &RunSummary) -> String {
     let needing = run.counts.needing_a_person();
     let template = include_str!("templates/not_done.txt");
     rendered(template, context! { s => Serde(run), needing })
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    #[default]
-    Ok,
-    /// Not looked at on this system.
-    Unknown,
-    /// Works, but a person should know.
-    Warning,
-    /// Does not work.
-    Failure,
-}
-
-/// One thing that `doctor` looked at; without a message, nothing to tell.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Finding {
-    /// A stable word.
-    #[serde(skip_deserializing)]
-    pub check: &'static str,
-    #[serde(default)]
-    pub level: Severity,
-    /// What was found. Holds no secret.
-    pub message: String,
-    pub remedy: Option<String>,
-}
-
-/// By name.
-static FINDINGS: LazyLock<HashMap<String, Finding>> = LazyLock::new(|| {
-    toml::from_str(include_str!("findings.toml"))
-        .expect("findings.toml belongs to the program and a test reads it")
-});
-
-impl Finding {
-    /// The one that stands under this name in `findings.toml`, as a test holds, with its gaps filled.
-    pub fn of(name: &str, fills: &[&dyn Display]) -> Finding {
-        let mut found = FINDINGS.get(name).cloned().unwrap_or_default();
-        found.message = filled(&found.message, fills);
-        found.remedy = found.remedy.map(|remedy| filled(&remedy, fills));
-        found
-    }
 }
 
 /// How texts for people look where they are going.

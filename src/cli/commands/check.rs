@@ -19,7 +19,7 @@ use crate::cli::files::{
 };
 use crate::cli::output::Output;
 use crate::cli::settings::{Settings, quoted_path};
-use crate::error::{Ended, Error, Result};
+use crate::error::{Ended, Error, Kind, Result};
 use crate::input::Input;
 use crate::ledger::{Asked, MetAbove, OnLoss, Reader, refuse_loss};
 use crate::mapping::BindOptions;
@@ -157,7 +157,7 @@ pub fn dry_run(
     let why = match args.expect {
         Some(n) if n != asked_for => format!("it asks for {asked_for} invitations, not for {n}"),
         _ if needing > 0 => counted(needing, "row needs", "rows need") + " a person",
-        _ => return Ok(None),
+        _ => return Ok(Kind::Nobody),
     };
     let name = sheet.input.name();
     Err(Error::of("rows_need_a_person", &[&name, &why]))
@@ -250,7 +250,7 @@ pub fn check_input(args: &CheckArgs, settings: &Settings, input: &Input) -> Ende
     }
     let invalid = check.tally.invalid;
     if invalid == 0 {
-        return Ok(None);
+        return Ok(Kind::Nobody);
     }
     let why = counted(invalid, "row is", "rows are") + " not valid";
     Err(Error::of("rows_need_a_person", &[&input.name(), &why]))

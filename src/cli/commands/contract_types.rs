@@ -13,7 +13,7 @@ use crate::cli::files::{
     Readers, may_be_replaced, read_text, refuse_ending, write_bytes, write_file,
 };
 use crate::cli::settings::{Settings, Typed, is_there, quoted_path};
-use crate::error::{Ended, Error, command};
+use crate::error::{Ended, Error, Kind, command};
 use crate::mapping::{form_changes, type_of};
 use crate::model::{ContractTypeId, Timestamp};
 use crate::report::{Language, TemplateSpec, texts, write_template};
@@ -64,7 +64,7 @@ async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
     if output.json {
         output.print_json(&json!({ "pulled": stored }))?;
     }
-    Ok(None)
+    Ok(Kind::Nobody)
 }
 
 /// Gives the document of the form as it is stored; `changes`: since the file that was there before, if there was one.

@@ -9,7 +9,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value, json};
 
 use super::check::{forms, user_public_key};
-use super::ledger::{KEEP_IT_HERE, is_made};
+use super::ledger::is_made;
 use super::register::open_api;
 use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{AccountPart, Destination, SecretPlace};
@@ -19,7 +19,7 @@ use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{FileSystemCheck, Reader, check_file_system, mode_of, refuse_loss};
 use crate::model::{Binding, ContractTypeId, Form, Timestamp};
 use crate::register::Register;
-use crate::report::{Finding, Severity, counted, texts};
+use crate::report::{counted, texts};
 use crate::send::{Api, local};
 use crate::vlens::BaseUrl;
 
@@ -30,35 +30,35 @@ const SKEW_MS: i64 = 60_000;
 /// A limit's window may have to pass first; a person should know why nothing happens.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What was found; an error is a failure.
-type Looked = Result<Finding>;
+/// What was found, under how well that is. An error is a failure.
+type Finding = Error;
 
-/// One in the words of an error.
-fn said(level: Severity, Error { message, hint, .. }: Error) -> Finding {
-    Finding {
-        level,
-        message,
-        remedy: hint,
-        ..Finding::default()
-    }
-}
-
-/// All findings so far, each under a stable word, and the kinds of the failures among them.
+/// All findings so far, as the document has them, and what failed.
 #[derive(Default)]
 struct Chart {
-    findings: Vec<Finding>,
-    kinds: Vec<Kind>,
+    findings: Vec<Value>,
+    warnings: usize,
+    failures: Vec<(&'static str, Kind)>,
 }
 
 impl Chart {
-    fn note(&mut self, check: &'static str, found: Looked) {
-        let found = found.unwrap_or_else(|error| {
-            self.kinds.push(error.kind);
-            said(Severity::Failure, error)
-        });
-        if !found.message.is_empty() {
-            self.findings.push(Finding { check, ..found });
-        }
+    /// Notes what there is to tell, under the check's stable word.
+    fn note(&mut self, check: &'static str, found: Result<impl Into<Option<Finding>>>) {
+        let found = match found.map(Into::into) {
+            Ok(None) => return,
+            Ok(Some(found)) => {
+                self.warnings += usize::from(found.kind == Kind::NeedsPerson);
+                found
+            }
+            Err(error) => {
+                self.failures.push((check, error.kind));
+                let code = "failure";
+                Finding { code, ..error }
+            }
+        };
+        let (level, message, remedy) = (found.code, found.message, found.hint);
+        let found = json!({ "check": check, "level": level, "message": message, "remedy": remedy });
+        self.findings.push(found);
     }
 }
 
@@ -80,25 +80,22 @@ pub async fn doctor(
             for mut error in std::iter::once(error).chain(others) {
                 let usual = || format!("`{check}` shows the line.");
                 error.hint.get_or_insert_with(usual);
-                chart.note("config", Err(error));
+                chart.note("config", Result::<Finding>::Err(error));
             }
         }
     }
-    let Chart { findings, kinds } = chart;
+    let Chart {
+        findings,
+        warnings,
+        failures,
+    } = chart;
     let output = global.output;
-    let count = |level| findings.iter().filter(|found| found.level == level).count();
-    let document = json!({
-        "failures": count(Severity::Failure),
-        "warnings": count(Severity::Warning),
-        "checks": findings,
-    });
+    let document = json!({ "failures": failures.len(), "warnings": warnings, "checks": findings });
     output.show(&document, texts::DOCTOR, Value::Null)?;
+    let (failed, kinds): (Vec<_>, Vec<_>) = failures.into_iter().unzip();
     let Some(gravest) = kinds.into_iter().min() else {
-        return Ok(None);
+        return Ok(Kind::Nobody);
     };
-    let all = findings.iter();
-    let failed = all.filter(|found| found.level == Severity::Failure);
-    let failed: Vec<&str> = failed.map(|found| found.check).collect();
     let message = format!("Not ready to run; failed: {}.", failed.join(", "));
     Err(Error::new(gravest, "not_ready", message))
 }
@@ -106,21 +103,20 @@ pub async fn doctor(
 async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Chart) {
     let base_url = settings.base_url(allow_insecure_http);
     chart.note("config", Ok(config(settings)));
-    let address = |url: &BaseUrl| Finding::of("address", &[&url.as_str()]);
+    let address = |url: &BaseUrl| Finding::of("ok", &[&url.as_str()]);
     let address = base_url.as_ref().map(address).map_err(Error::clone);
     chart.note("address", address);
     chart.note("tenant", tenant(settings));
     chart.note("api_key", secret(settings, AccountPart::ApiKey));
     chart.note("password", password(settings));
-    let authority = settings.authorities().map(|all| match &all[..] {
-        [] => Finding::default(),
-        _ => Finding::of("authority", &[]),
-    });
+    let authority = settings.authorities();
+    let authority =
+        authority.map(|all| (!all.is_empty()).then(|| Finding::of("ok.authority", &[])));
     chart.note("authority", authority);
     chart.note("forms", forms(settings).map(|forms| stored(&forms)));
     let public_key = user_public_key(settings);
-    let public_key = public_key.map(|key| key.map(|_| Finding::of("public_key", &[])));
-    chart.note("public_key", public_key.map(Option::unwrap_or_default));
+    let public_key = public_key.map(|key| key.map(|_| Finding::of("ok.public_key", &[])));
+    chart.note("public_key", public_key);
     let sending = settings.sending(&SendArgs::default());
     let needs_login = settings.needs_login();
     let target = Destination::of(settings, &sending, allow_insecure_http, needs_login);
@@ -131,19 +127,21 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     chart.note("register", register);
     let again = settings.command("doctor");
     let untried = match target {
-        Err(error) if chart.kinds.is_empty() => Err(error),
-        Err(_) => Ok(Finding::of("login.incomplete", &[&again])),
+        Err(error) if chart.failures.is_empty() => Err(error),
+        Err(_) => Ok(Finding::of("warning.login.incomplete", &[&again])),
         Ok(_) if !needs_login => {
             let run = settings.again(false, None);
-            Ok(Finding::of("login.unneeded", &[&run]))
+            Ok(Finding::of("warning.login.unneeded", &[&run]))
         }
-        Ok(_) if !is_noted => Ok(Finding::of("login.unnoted", &[])),
+        Ok(_) if !is_noted => Ok(Finding::of("warning.login.unnoted", &[])),
         Ok(_) if let Some(until) = paused(settings) => {
-            Ok(Finding::of("login.paused", &[&until, &again]))
+            Ok(Finding::of("warning.login.paused", &[&until, &again]))
         }
         Ok(target) => match open_api(settings, target, "doctor", false).await {
             Ok(api) => return Box::pin(ask_vlens(api, settings, chart)).await,
-            Err(error) if error.kind == Kind::Busy => Ok(Finding::of("login.busy", &[&again])),
+            Err(error) if error.kind == Kind::Busy => {
+                Ok(Finding::of("warning.login.busy", &[&again]))
+            }
             Err(error) => Err(error),
         },
     };
@@ -166,7 +164,7 @@ fn examine_ledger(settings: &Settings, wanted: Option<&Binding>, chart: &mut Cha
     let sound = sound.and_then(|at| note_ledger(&at.path, settings, wanted, chart));
     let is_sound = sound.is_ok();
     // What is sound is noted.
-    chart.note("ledger", sound.map(|()| Finding::default()));
+    chart.note("ledger", sound.map(|()| None));
     if let Ok(at) = &place {
         look_at_place(at, chart);
     }
@@ -184,36 +182,34 @@ fn config(settings: &Settings) -> Finding {
         let holds = own.map_or("defaults hold".to_owned(), |(_, own)| {
             format!("{} holds", own.display())
         });
-        return Finding::of("config.none", &[&CONFIG_NAME, &holds, &fields]);
+        return Finding::of("ok.config.none", &[&CONFIG_NAME, &holds, &fields]);
     };
     let shown = path.display();
     match mode_of(path) {
         Some(mode) if mode & 0o022 != 0 => {
-            Finding::of("config.open", &[&shown, &quoted_path(path)])
+            Finding::of("warning.config.open", &[&shown, &quoted_path(path)])
         }
-        Some(_) => Finding::of("config.read", &[&shown, &fields]),
-        None => Finding::of("config.unknown", &[&shown, &fields]),
+        Some(_) => Finding::of("ok.config.read", &[&shown, &fields]),
+        None => Finding::of("ok.config.unknown", &[&shown, &fields]),
     }
 }
 
-fn stored(forms: &BTreeMap<ContractTypeId, Form>) -> Finding {
-    match forms.len() as u64 {
-        0 => Finding::default(),
-        n => Finding::of("forms", &[&counted(n, "form is", "forms are")]),
-    }
+fn stored(forms: &BTreeMap<ContractTypeId, Form>) -> Option<Finding> {
+    let forms = Some(forms.len() as u64).filter(|n| *n > 0)?;
+    let forms = counted(forms, "form is", "forms are");
+    Some(Finding::of("ok.forms", &[&forms]))
 }
 
-fn tenant(settings: &Settings) -> Looked {
+fn tenant(settings: &Settings) -> Result<Option<Finding>> {
     match settings.tenancy_name()? {
-        Some(name) => Ok(Finding::of("tenant", &[&name])),
         None if settings.needs_login() => Err(settings.missing(&[AccountPart::Tenant])),
-        None => Ok(Finding::default()),
+        name => Ok(name.map(|name| Finding::of("ok", &[&name]))),
     }
 }
 
-fn password(settings: &Settings) -> Looked {
+fn password(settings: &Settings) -> Result<Finding> {
     if !settings.needs_login() {
-        return Ok(Finding::of("password.unneeded", &[]));
+        return Ok(Finding::of("ok.password.unneeded", &[]));
     }
     let (username, password) = (AccountPart::Username, AccountPart::Password);
     match (settings.named(username)?, settings.secret(password)?) {
@@ -224,21 +220,21 @@ fn password(settings: &Settings) -> Looked {
 }
 
 /// Where a secret comes from, and who else may read that file.
-fn secret(settings: &Settings, part: AccountPart) -> Looked {
+fn secret(settings: &Settings, part: AccountPart) -> Result<Finding> {
     // What cannot be read is told of first.
     settings.secret(part)?;
     let path = match settings.find_part(part)? {
         None => return Err(settings.missing(&[part])),
-        Some((SecretPlace::Here(_), _)) => return Ok(Finding::of("secret.set", &[&part])),
+        Some((SecretPlace::Here(_), _)) => return Ok(Finding::of("ok.secret.set", &[&part])),
         Some((SecretPlace::File(path), _)) => path,
     };
     let shown = path.display();
     Ok(match mode_of(&path) {
         Some(mode) if mode & 0o044 != 0 => {
-            Finding::of("secret.open", &[&part, &shown, &quoted_path(&path)])
+            Finding::of("warning.secret.open", &[&part, &shown, &quoted_path(&path)])
         }
-        Some(_) => Finding::of("secret.read", &[&part, &shown]),
-        None => Finding::of("secret.unknown", &[&part, &shown]),
+        Some(_) => Finding::of("ok.secret.read", &[&part, &shown]),
+        None => Finding::of("unknown.secret", &[&part, &shown]),
     })
 }
 
@@ -252,18 +248,18 @@ fn note_ledger(
     refuse_loss(path, None, &settings.again(false, None))?;
     let shown = path.display();
     let Some(reader) = Reader::open(path)? else {
-        chart.note("ledger", Ok(Finding::of("ledger.none", &[&shown])));
+        chart.note("ledger", Ok(Finding::of("ok.ledger.none", &[&shown])));
         return Ok(());
     };
     let (fault, bytes) = reader.health()?;
     if let Some(fault) = fault {
         return Err(Error::of("ledger_damaged", &[&shown, &fault]));
     }
-    let sound = Finding::of("ledger.sound", &[&shown, &HumanBytes(bytes)]);
+    let sound = Finding::of("ok.ledger.sound", &[&shown, &HumanBytes(bytes)]);
     chart.note("ledger", Ok(sound));
     let of = &reader.binding;
     let bound = wanted.map_or(Ok(()), |wanted| reader.require(wanted));
-    let whose = |()| Finding::of("ledger.bound", &[&of.tenancy_name, &of.base_url]);
+    let whose = |()| Finding::of("ok.ledger.bound", &[&of.tenancy_name, &of.base_url]);
     chart.note("binding", bound.map(whose));
     Ok(())
 }
@@ -271,35 +267,34 @@ fn note_ledger(
 /// Who may open the ledger, where it lies, and whether it has room.
 fn look_at_place(at: &FileSystemCheck, chart: &mut Chart) {
     let permissions = match at.open_to_others.as_deref() {
-        _ if !at.exists => Finding::default(),
-        None => Finding::of("permissions.unknown", &[]),
-        Some([]) => Finding::of("permissions.own", &[]),
+        None => Finding::of("unknown.permissions", &[]),
+        Some([]) => Finding::of("ok.permissions", &[]),
         Some(files @ [file, ..]) => {
             let names = files.iter().map(|file| quoted_path(file));
             let names = names.collect::<Vec<_>>().join(" ");
-            Finding::of("permissions.open", &[&file.display(), &names])
+            Finding::of("warning.permissions.open", &[&file.display(), &names])
         }
     };
-    chart.note("permissions", Ok(permissions));
+    chart.note("permissions", Ok(Some(permissions).filter(|_| at.exists)));
     let place = match &at.hazard {
         _ if !at.is_writable => Err(Error::of("ledger_folder_not_writable", &[])),
-        Some(lies) => Ok(Finding::of("place.hazard", &[lies, &KEEP_IT_HERE])),
-        None => Ok(Finding::of("place.local", &[])),
+        Some(lies) => Ok(Finding::of("warning.place", &[lies])),
+        None => Ok(Finding::of("ok.place.local", &[])),
     };
     chart.note("place", place);
     let space = match at.free_bytes.map(HumanBytes) {
-        None => Finding::of("space.unknown", &[]),
-        Some(left) if left.0 < LITTLE_SPACE_BYTES => Finding::of("space.little", &[&left]),
-        Some(left) => Finding::of("space.left", &[&left]),
+        None => Finding::of("unknown.space", &[]),
+        Some(left) if left.0 < LITTLE_SPACE_BYTES => Finding::of("warning.space.little", &[&left]),
+        Some(left) => Finding::of("ok.space.left", &[&left]),
     };
     chart.note("space", Ok(space));
 }
 
 /// Whether the team's register can be used, and whether its clock and ours agree.
-async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
+async fn register(settings: &Settings, wanted: Option<&Binding>) -> Result<Option<Finding>> {
     let team = settings.team(Duration::ZERO)?;
     let (Some((place, _)), Some(wanted)) = (team, wanted) else {
-        return Ok(Finding::default());
+        return Ok(None);
     };
     let (overview, at) = Register::look(&place, wanted).await?;
     if !overview["missing"].is_null() {
@@ -308,9 +303,9 @@ async fn register(settings: &Settings, wanted: Option<&Binding>) -> Looked {
     let apart = clock::now().ms_since(at).abs();
     if apart <= SKEW_MS {
         let name = overview["register"].as_str().unwrap_or_default();
-        return Ok(Finding::of("register.reached", &[&name]));
+        return Ok(Some(Finding::of("ok.register", &[&name])));
     }
-    Ok(Finding::of("register.apart", &[&(apart / 1000)]))
+    Ok(Some(Finding::of("warning.register", &[&(apart / 1000)])))
 }
 
 /// A real login, the two clocks against each other, and whether contract types may be seen.
@@ -328,38 +323,45 @@ async fn ask_vlens(api: Api, settings: &Settings, chart: &mut Chart) {
     match login {
         Ok(server_date) => {
             let clock = server_date.map(|date| clocks(date, clock::now()));
-            chart.note("clock", Ok(clock.unwrap_or_default()));
-            chart.note("login", Ok(Finding::of("login.accepted", &[])));
+            chart.note("clock", Ok(clock));
+            chart.note("login", Ok(Finding::of("ok.login.accepted", &[])));
             chart.note("contract_types", Ok(contract_types(&api, settings).await));
         }
-        Err(error) => chart.note("login", Err(error)),
+        Err(error) => chart.note("login", Result::<Finding>::Err(error)),
     }
     if let Err(error) = api.close().await {
-        chart.note("ledger", Err(error));
+        chart.note("ledger", Result::<Finding>::Err(error));
     }
 }
 
 fn clocks(server: Timestamp, here: Timestamp) -> Finding {
     let skew_ms = here.ms_since(server);
     if skew_ms.abs() <= SKEW_MS {
-        return Finding::of("clock.right", &[]);
+        return Finding::of("ok.clock", &[]);
     }
     let direction = if skew_ms > 0 { "ahead of" } else { "behind" };
-    Finding::of("clock.apart", &[&(skew_ms.abs() / 1000), &direction])
+    Finding::of("warning.clock", &[&(skew_ms.abs() / 1000), &direction])
 }
 
 /// Sending does not need them, so that they may not be seen is no failure.
 async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     let entries = match api.contract_types().await {
         Ok(entries) => entries,
-        Err(error) => return said(Severity::Warning, error),
+        Err(error) => {
+            let (code, kind) = ("warning", Kind::NeedsPerson);
+            return Finding {
+                code,
+                kind,
+                ..error
+            };
+        }
     };
     let is_listed = |id: &ContractTypeId| entries.iter().any(|(listed, _)| listed == id);
     let mut unknown = settings.config.contract_types();
     unknown.retain(|id| !is_listed(id));
     let unknown: Vec<String> = unknown.iter().map(ToString::to_string).collect();
     if unknown.is_empty() {
-        return Finding::of("contract_types.seen", &[&entries.len()]);
+        return Finding::of("ok.contract_types.seen", &[&entries.len()]);
     }
-    Finding::of("contract_types.unlisted", &[&unknown.join(", ")])
+    Finding::of("warning.contract_types.unlisted", &[&unknown.join(", ")])
 }

@@ -82,7 +82,7 @@ pub async fn inbox(args: &InboxArgs, global: &Global) -> Ended {
     }
     let Some(gravest) = faults.into_iter().min_by_key(|fault| fault.kind) else {
         sweep.note_end();
-        return Ok(None);
+        return Ok(Kind::Nobody);
     };
     Err(gravest)
 }

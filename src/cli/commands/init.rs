@@ -11,7 +11,7 @@ use crate::cli::args::{CheckArgs, Global, InitArgs};
 use crate::cli::files::{Readers, folder_of, read_text, tidy, write_bytes};
 use crate::cli::output::Output;
 use crate::cli::settings::{CONFIG_NAME, NO_CONFIG, Settings, configs_of_sheet, is_there};
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Kind};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{
@@ -61,7 +61,7 @@ pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
         output.print_json(&found.document(&config))?;
         let is_whole = found.proposal.knows_recipient();
         let open = || Error::of("config_invalid.no_recipient", &[]);
-        return is_whole.then_some(None).ok_or_else(open);
+        return is_whole.then_some(Kind::Nobody).ok_or_else(open);
     }
     let settings = Settings::find(global, Some(&args.file))?;
     output.say(&found.said(&config, &settings));

@@ -202,9 +202,6 @@ pub fn is_rehearsal(reader: &Reader) -> bool {
     reader.binding.base_url == SANDBOX_NAME
 }
 
-pub const KEEP_IT_HERE: &str =
-    "Keep the ledger on a disk of this machine: name its place with --ledger or VLENS_LEDGER.";
-
 /// Whether the first run makes the folder of this ledger.
 pub fn is_made(path: &Path) -> bool {
     let folder = path.parent();
@@ -221,7 +218,8 @@ pub fn prepare_place(path: &Path, settings: &Settings, is_sandbox: bool) -> Resu
     let hazard = check_file_system(path, false)?.hazard;
     // A rehearsal's may be lost.
     if let Some(lies) = hazard.filter(|_| !is_sandbox) {
-        let warning = format!("The ledger lies {lies}. {KEEP_IT_HERE}");
+        let Error { message, hint, .. } = Error::of("warning.place", &[&lies]);
+        let warning = [&message, " ", &hint.unwrap_or_default()].concat();
         settings.output.warn(&warning);
     }
     Ok(())
@@ -292,7 +290,7 @@ pub fn status(run: Option<RunId>, row: Option<u32>, settings: &Settings) -> Ende
     opened.show(&summary)?;
     // As a run on it would end.
     opened.memory?;
-    ended_as(&summary).map_or(Ok(None), Err)
+    ended_as(&summary).map_or(Ok(Kind::Nobody), Err)
 }
 
 /// Who has to act after a run that stands so, and why; none when nobody has to. When several hold, the first of 6, 4, 3 wins.
@@ -351,7 +349,7 @@ pub fn backup(file: &Path, settings: &Settings) -> Ended {
     let told = format!("A copy of the ledger {from} is in {to}.");
     settings.output.show_file(&document, &told)?;
     // What was lost is not in the copy either.
-    opened.memory.map(|()| None)
+    opened.memory.map(|()| Kind::Nobody)
 }
 
 pub fn purge(args: &PurgeArgs, settings: &Settings) -> Ended {

@@ -26,7 +26,7 @@ use crate::cli::files::refuse_output;
 use crate::cli::output::Output;
 use crate::cli::settings::Settings;
 use crate::cli::system::watch_signals;
-use crate::error::{Ended, Error};
+use crate::error::{Ended, Error, Kind};
 use crate::model::RunId;
 use crate::report::texts;
 use crate::sandbox::{API_KEY, PASSWORD, Sandbox, SandboxOptions, TENANCY_NAME, USERNAME};
@@ -204,7 +204,7 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
         output.say("Serving a stand-in for the Vlens API; end it with Ctrl-C.");
     }
     stop.stopped().await;
-    Ok(None)
+    Ok(Kind::Nobody)
 }
 
 /// Prints what is made of the command line's own description.

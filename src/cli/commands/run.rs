@@ -443,8 +443,8 @@ impl<'s> Flow<'s> {
         let (summary, ended) = ran?;
         let output = self.settings.output;
         match ended {
-            None => Ok(None),
-            Some(error) if output.logs_ends() => Ok(Some(error.kind)),
+            None => Ok(Kind::Nobody),
+            Some(error) if output.logs_ends() => Ok(error.kind),
             // Whoever gets this by mail did not see the summary.
             Some(error) if output.quiet => {
                 let further = self.opened()?.further(summary.run)?;

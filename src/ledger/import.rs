@@ -11,7 +11,7 @@ use super::status::Meeting;
 use crate::error::Result;
 use crate::mapping::names::comparable;
 use crate::model::{
-    Addresses, Cell, CustomerKey, Invitation, Moment, Problem, Row, RowNumber, RunId, Status,
+    Addresses, Cell, CustomerKey, Fault, Invitation, Moment, Problem, Row, RowNumber, RunId, Status,
 };
 
 /// SHA-256 over everything that decides which rows come out of a file and what they become.
@@ -263,11 +263,14 @@ impl MetAbove {
                 return Ok(Asked::Repeated(first, met.invitation));
             }
             if met.key == key || reader.has_address(met.invitation, key)? {
-                return Ok(Asked::Unsure(Problem::same_recipient(row, first)));
+                return Ok(Asked::Unsure(Problem::of_row(
+                    row,
+                    &Fault::of("same_recipient", &[&first]),
+                )));
             }
         }
         Ok(if reader.is_strangers(of)? {
-            Asked::Unsure(Problem::same_identity(row))
+            Asked::Unsure(Problem::of_row(row, &Fault::of("same_identity", &[])))
         } else {
             Asked::New
         })

@@ -358,12 +358,10 @@ impl<'a> Visit<'a> {
         value: String,
     ) -> Noted {
         let problem = Problem {
-            row: self.row.number,
             column: column.and_then(|column| self.name(column)),
             field: (!field.is_empty()).then(|| field.to_owned()),
-            code: fault.code().into(),
-            message: fault.to_string(),
             value,
+            ..Problem::of_row(self.row.number, fault)
         };
         let is_same = |it: &Problem| it.column == problem.column && it.message == problem.message;
         if column.is_none() || !self.problems.iter().any(is_same) {

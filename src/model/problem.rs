@@ -33,17 +33,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Two people on one phone, or one customer's row in two versions: only a person knows which.
-    pub fn same_recipient(row: RowNumber, first: RowNumber) -> Problem {
-        Problem::of_row(row, &Fault::of("same_recipient", &[&first]))
-    }
-
-    /// Numbers of two lists that coincide, or one customer's in two columns.
-    pub fn same_identity(row: RowNumber) -> Problem {
-        Problem::of_row(row, &Fault::of("same_identity", &[]))
-    }
-
-    fn of_row(row: RowNumber, fault: &Fault) -> Problem {
+    /// Of the row as a whole.
+    pub fn of_row(row: RowNumber, fault: &Fault) -> Problem {
         Problem {
             row,
             code: fault.code().into(),

@@ -18,8 +18,8 @@ use crate::input::{Input, Options, Source};
 use crate::ledger::{Ledger, Named, Planned, SheetIdentity};
 use crate::mapping::{BindOptions, Config, Mapping};
 use crate::model::{
-    Aside, ContractTypeId, Judged, Moment, Note, Plan, Problem, Row, RowNumber, RunId, Status,
-    Verdict,
+    Aside, ContractTypeId, Fault, Judged, Moment, Note, Plan, Problem, Row, RowNumber, RunId,
+    Status, Verdict,
 };
 
 /// Rows that are mapped side by side: enough to keep all cores busy, few enough to take little memory.
@@ -235,7 +235,10 @@ impl SeenKeys {
         judged.verdict = match *self.0.entry(key).or_insert((number, body)) {
             (first, _) if first == number => return,
             (first, known) if known == body => Verdict::Duplicate(first),
-            (first, _) => Verdict::Invalid(vec![Problem::same_recipient(number, first)]),
+            (first, _) => {
+                let fault = Fault::of("same_recipient", &[&first]);
+                Verdict::Invalid(vec![Problem::of_row(number, &fault)])
+            }
         };
     }
 }

@@ -14,10 +14,10 @@ use super::fields::{Binder, Field, Groups};
 use super::form::BindOptions;
 use super::header::{COLUMNS_SHOWN, Header, HeaderTypes, is_left_out};
 use super::invitation::BodyFrame;
-use super::names::{Role, fold, fold_choice, listed, visible};
+use super::names::{Role, WORDS, fold, fold_choice, listed, visible};
 use super::value::Kind;
 use crate::error::Error;
-use crate::model::{Cell, Column, ContractTypeId, EXAMPLE_PERSON, Note, Row};
+use crate::model::{Cell, Column, ContractTypeId, Note, Row};
 
 /// A config bound to a sheet's columns: what a row becomes, with everything compiled.
 #[derive(Debug)]
@@ -218,8 +218,8 @@ fn values_of_example(
         let mut fields = groups.values().flatten();
         let is_choice = fields
             .any(|field| matches!(field.kind, Kind::Choice(_)) && field.columns.contains(&at));
-        let mut person = EXAMPLE_PERSON.iter().filter(|_| !is_choice);
-        Some((at, person.find(|(end, _)| key.ends_with(end))?.1))
+        let mut person = WORDS.example_person.iter().filter(|_| !is_choice);
+        Some((at, &*person.find(|[end, _]| key.ends_with(end))?[1]))
     };
     names.iter().enumerate().filter_map(value).collect()
 }

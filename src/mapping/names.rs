@@ -331,6 +331,8 @@ pub(crate) struct Words {
     pub nothing: HashSet<String>,
     pub yes: HashSet<String>,
     pub no: HashSet<String>,
+    pub example_person: Vec<[String; 2]>,
+    pub example_others: Vec<[String; 2]>,
     pub months: Vec<Vec<String>>,
     pub currencies: Vec<Vec<HashSet<String>>>,
     pub totals: Vec<String>,

@@ -119,17 +119,6 @@ pub enum FieldType {
 /// A cell with this text in a column left out (`#`, `_…`) marks a template's example row, which is never sent.
 pub const EXAMPLE_MARKER: &str = "example / مثال";
 
-/// Whom a template's example names, by what a key ends in. Nobody of them exists.
-pub const EXAMPLE_PERSON: [(&str, &str); 7] = [
-    ("spousename", "Ahmed Samir"),
-    ("guarantorname", "Hany Fathy"),
-    ("name", "Mona Adel"),
-    ("nationalid", "29001011234567"),
-    ("email", "mona@example.com"),
-    ("phone", "01012345678"),
-    ("mobile", "01012345678"),
-];
-
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FormField {
     /// The key under which a value is sent in `RequestFieldsValues`.

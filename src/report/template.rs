@@ -16,9 +16,8 @@ use super::workbook::{
     Book, MAX_ROWS, column_of, header_format, height, letters, note, write_cell,
 };
 use crate::error::Error;
-use crate::model::{
-    Cell, ContractTypeId, EXAMPLE_MARKER, EXAMPLE_PERSON, FieldType, Form, FormField, printable,
-};
+use crate::mapping::names::WORDS;
+use crate::model::{Cell, ContractTypeId, EXAMPLE_MARKER, FieldType, Form, FormField, printable};
 
 #[derive(Debug, Clone, Copy)]
 pub struct TemplateSpec<'a> {
@@ -41,12 +40,6 @@ const LISTS: &str = "_lists";
 const MARK_HEADER: &str = "_";
 /// Behind the label of a column that may not stay empty.
 const REQUIRED: &str = " *";
-/// The example row beside its person, by what a key ends in or has in it; the first that fits.
-const EXAMPLES: [(&str, &str); 3] = [
-    ("address", "12 Tahrir St., Dokki"),
-    ("employer", "Nile Trading"),
-    ("purpose", "Home repairs"),
-];
 
 struct TemplateColumn {
     /// The recipient's columns are as fields of the form.
@@ -175,9 +168,9 @@ fn example_for(key: &str) -> &'static str {
     let mut key = key.to_lowercase();
     key.retain(|c| c.is_ascii_alphanumeric());
     let fits = |part: &str| key.ends_with(part) || part != "name" && key.contains(part);
-    let mut examples = EXAMPLE_PERSON.iter().chain(&EXAMPLES);
-    let fitting = examples.find(|(part, _)| fits(part));
-    fitting.map_or("…", |(_, example)| example)
+    let mut examples = WORDS.example_person.iter().chain(&WORDS.example_others);
+    let fitting = examples.find(|[part, _]| fits(part));
+    fitting.map_or("…", |[_, example]| example)
 }
 
 pub fn write_template(spec: &TemplateSpec<'_>, out: impl Write) -> Result<(), Error> {

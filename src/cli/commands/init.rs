@@ -120,7 +120,7 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Of several sheets the one that has customers is meant: that of which the most is understood.
     fn of(args: &'a InitArgs, settings: &'a Settings, input: &Input) -> Result<Self, Error> {
-        let mut sheets = match &args.read.layout.sheet {
+        let sheets = match &args.read.layout.sheet {
             None => Source::sheets(input)?,
             Some(_) => Vec::new(),
         };
@@ -132,24 +132,22 @@ impl<'a> Draft<'a> {
         let mut seen: Vec<Result<Self, Error>> = seen.collect();
         let understood = |at: &usize| seen[*at].as_ref().ok()?.understood();
         let best = (0..seen.len()).rev().max_by_key(understood);
-        // Of several that have the same columns, the first that is filled and speaks of nobody else.
-        let columns = |at: usize| Some(seen[at].as_ref().ok()?.headers().collect::<Vec<_>>());
-        let is_own = |at: &usize| understood(at).map(|(is_own, _)| is_own);
-        let is_alike = |at: &usize, best| {
-            is_own(at).is_some() && is_own(at) == is_own(&best) && columns(*at) == columns(best)
+        let looks = |at: usize| {
+            let headers: Vec<&str> = seen[at].as_ref().ok()?.headers().collect();
+            Some((is_of_another_person(&sheets[at]), headers))
         };
-        let best = best.and_then(|best| (0..seen.len()).find(|at| is_alike(at, best)));
+        // Of several that look alike, the first that is filled.
+        let is_meant = |at: &usize| understood(at).is_some() && best.map(looks) == Some(looks(*at));
+        let best = (0..seen.len()).find(is_meant);
         // Where none has customers, the one that cannot be read may be the one that is meant.
         let broken = seen.iter().position(Result::is_err);
         let at = best.or(broken).unwrap_or(0);
-        sheets.remove(at);
+        let are_alike = (0..seen.len()).map(|other| looks(other) == looks(at));
+        let mut others: Vec<_> = sheets.clone().into_iter().zip(are_alike).collect();
+        others.remove(at);
         let found = seen.remove(at)?;
-        let is_own = |draft: &Draft| draft.understood().map(|(is_own, _)| is_own);
-        let is_alike =
-            |other: &Draft| is_own(other) != Some(false) && other.headers().eq(found.headers());
-        let are_alike = seen.iter().map(|other| other.as_ref().is_ok_and(is_alike));
         Ok(Draft {
-            others: sheets.into_iter().zip(are_alike).collect(),
+            others,
             is_first: at == 0,
             ..found
         })

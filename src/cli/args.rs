@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use clap::builder::TypedValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::Output;
@@ -36,7 +35,7 @@ pub struct ReadArgs {
     #[serde(flatten)]
     pub layout: Options,
     /// The contract type of every row (repeatable)
-    #[arg(long, value_name = "ID", value_parser = contract_type())]
+    #[arg(long, value_name = "ID")]
     pub contract_type: Vec<ContractTypeId>,
 }
 
@@ -265,7 +264,7 @@ pub enum ContractTypesAction {
     /// Store the forms of these contract types in contract-types/ID.json, beside the config or else here
     Pull {
         /// The contract types
-        #[arg(required = true, value_name = "ID", value_parser = contract_type())]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<ContractTypeId>,
     },
 }
@@ -273,7 +272,6 @@ pub enum ContractTypesAction {
 #[derive(Debug, Args)]
 pub struct TemplateArgs {
     /// The contract type, pulled before by `contract-types pull`
-    #[arg(value_parser = contract_type())]
     pub id: ContractTypeId,
     /// Where to write the workbook
     #[arg(long, value_name = "FILE")]
@@ -359,10 +357,6 @@ impl FromStr for Rate {
             _ => Err("write N/s, N/min or unlimited, N being 1 or more"),
         }
     }
-}
-
-pub fn contract_type() -> impl TypedValueParser<Value = ContractTypeId> {
-    clap::value_parser!(i64).range(1..).map(ContractTypeId)
 }
 
 /// A length of time: `90s`, `30m`, `2h`, `90d`.

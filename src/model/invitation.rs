@@ -24,12 +24,12 @@ impl fmt::Display for ContractTypeId {
 
 /// As people write it: a number from 1 on.
 impl FromStr for ContractTypeId {
-    type Err = ();
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
             Ok(id @ 1..) => Ok(ContractTypeId(id)),
-            _ => Err(()),
+            _ => Err("a contract type is a number from 1 on, such as 414"),
         }
     }
 }

@@ -421,9 +421,9 @@ impl Draft<'_> {
 /// None: she does not know.
 fn ask_type(question: &str) -> io::Result<Option<ContractTypeId>> {
     let number = |text: &str| western_digits(text.trim()).parse::<ContractTypeId>();
-    let is_answer = move |text: &String| match number(text) {
-        Err(()) if !text.trim().is_empty() => Err("A number, such as 414"),
-        _ => Ok(()),
+    let is_answer = move |text: &String| match text.trim() {
+        "" => Ok(()),
+        _ => number(text).map(drop),
     };
     let mut prompt = cliclack::input(printable(question))
         .required(false)

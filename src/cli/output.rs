@@ -153,10 +153,18 @@ impl Output {
         })
     }
 
+    /// Prints what is made of the command line's own description.
+    pub fn print_text(self, text: &str) -> Ended {
+        if self.json {
+            return self.print_json(&json!({ "text": text }));
+        }
+        self.print(text.trim_end())
+    }
+
     /// Prints help or version, as clap draws them; with colours the headings stand out.
     pub fn print_help(self, told: &clap::Error) -> Ended {
+        let is_styled = !self.json && self.is_styled(io::stdout().is_terminal());
         let text = told.to_string();
-        let is_styled = self.is_styled(io::stdout().is_terminal());
         let styled = text.lines().map(|line| match line.split_once(':') {
             Some((heading @ "Usage", rest) | (heading, rest @ ""))
                 if is_styled && !heading.starts_with(' ') =>
@@ -165,11 +173,7 @@ impl Output {
             }
             _ => line.to_owned(),
         });
-        if self.json {
-            self.print_json(&json!({ "text": text }))
-        } else {
-            self.print(styled.collect::<Vec<_>>().join("\n").trim_end())
-        }
+        self.print_text(&styled.collect::<Vec<_>>().join("\n"))
     }
 
     /// Tells a person something on stderr, unless all is to be quiet.

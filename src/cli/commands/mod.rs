@@ -12,7 +12,6 @@ mod register;
 mod results;
 mod run;
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -167,8 +166,8 @@ pub fn execute(cli: Cli) -> Ended {
         Command::Sandbox(args) => block_on(sandbox(args, output)),
         Command::Backup { file } => ledger::backup(&file, &find(None)?),
         Command::Purge(args) => ledger::purge(&args, &find(None)?),
-        Command::Completions { shell } => print(output, |out| write_completions(shell, out)),
-        Command::Man => print(output, write_man),
+        Command::Completions { shell } => output.print_text(&completions(shell)),
+        Command::Man => output.print_text(&man_page()),
     }
 }
 
@@ -207,50 +206,41 @@ async fn sandbox(options: SandboxOptions, output: Output) -> Ended {
     Ok(Kind::Nobody)
 }
 
-/// Prints what is made of the command line's own description.
-fn print(output: Output, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Ended {
-    if !output.json {
-        return output.print_with(write);
-    }
-    let mut text = Vec::new();
-    write(&mut text).map_err(|error| Error::unwritten(&error))?;
-    output.print_json(&json!({ "text": String::from_utf8_lossy(&text) }))
-}
-
-fn write_completions(shell: clap_complete::Shell, out: &mut dyn Write) -> io::Result<()> {
+fn completions(shell: clap_complete::Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "vlens-batch", &mut script);
     // Of a name with a hyphen, clap_complete's bash script looks for each command under one name and holds it under another.
-    let script = String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch");
-    out.write_all(script.as_bytes())
+    String::from_utf8_lossy(&script).replace("vlens__subcmd__batch", "vlens__batch")
 }
 
 /// One page for everything: what help says, each command in a section of its own.
-fn write_man(out: &mut dyn Write) -> io::Result<()> {
+fn man_page() -> String {
     let mut command = Cli::command().term_width(100);
     command.build();
-    let version = env!("CARGO_PKG_VERSION");
-    let about = command.get_about().map(ToString::to_string);
-    writeln!(out, ".TH VLENS-BATCH 1 \"\" \"vlens-batch {version}\"")?;
-    writeln!(out, ".SH NAME")?;
-    writeln!(out, "vlens\\-batch \\- {}", about.unwrap_or_default())?;
-    write_man_of(out, "vlens-batch", &command)
+    let (version, about) = (env!("CARGO_PKG_VERSION"), command.get_about());
+    let about = about.map(ToString::to_string).unwrap_or_default();
+    let head = format!(".TH VLENS-BATCH 1 \"\" \"vlens-batch {version}\"\n.SH NAME\n");
+    format!(
+        "{head}vlens\\-batch \\- {about}\n{}",
+        man_page_of("vlens-batch", &command)
+    )
 }
 
 /// Of a command and of its own commands; what every command has is told once, above. Lines stand as they are, and none is a request.
-fn write_man_of(out: &mut dyn Write, name: &str, command: &clap::Command) -> io::Result<()> {
+fn man_page_of(name: &str, command: &clap::Command) -> String {
     let help = command.clone().bin_name(name).render_long_help();
     let help = help.to_string().replace('\\', "\\e").replace('-', "\\-");
     let help = help.trim_end().replace('\n', "\n\\&");
     let heading = name.to_uppercase();
-    write!(out, ".SH \"{heading}\"\n.nf\n\\&{help}\n.fi\n")?;
     let below = command.get_subcommands();
-    for below in below.filter(|below| below.get_name() != "help") {
-        let shown = below.clone().mut_args(|arg| {
-            let is_told_above = arg.is_global_set() || arg.get_id() == "help";
-            arg.hide(is_told_above)
+    let below = below
+        .filter(|below| below.get_name() != "help")
+        .map(|below| {
+            let shown = below.clone().mut_args(|arg| {
+                let is_told_above = arg.is_global_set() || arg.get_id() == "help";
+                arg.hide(is_told_above)
+            });
+            man_page_of(&format!("{name} {}", below.get_name()), &shown)
         });
-        write_man_of(out, &format!("{name} {}", below.get_name()), &shown)?;
-    }
-    Ok(())
+    format!(".SH \"{heading}\"\n.nf\n\\&{help}\n.fi\n") + &below.collect::<String>()
 }

@@ -16,7 +16,7 @@ use super::args::{Global, Rate, ReadArgs, RunArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{own_config, path_variable, variable};
-use crate::error::{Error, Result, commands_need};
+use crate::error::{Error, Result, command, commands_need};
 use crate::input::Options;
 use crate::ledger::{Named, beside};
 use crate::mapping::Config;
@@ -323,7 +323,7 @@ impl Settings {
 
     /// A command that reads, with what it must be given to meet this config and ledger.
     pub fn command(&self, words: &str) -> String {
-        self.further(false, &Typed::default()).reading(words)
+        command(words, &self.further(false, &Typed::default()).reading)
     }
 }
 

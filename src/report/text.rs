@@ -63,16 +63,6 @@ impl Further {
     pub fn run(&self) -> String {
         command(&format!("run {}", quoted(&self.file)), &self.inviting)
     }
-
-    /// One that names no file, and sends.
-    pub fn sending(&self, words: &str) -> String {
-        command(words, &self.sending)
-    }
-
-    /// One that names no file, and reads or settles.
-    pub fn reading(&self, words: &str) -> String {
-        command(words, &self.reading)
-    }
 }
 
 /// Why a run stopped early: what stopped it, and what whoever stopped it said (Vlens' refusal, say).

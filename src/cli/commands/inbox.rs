@@ -24,7 +24,7 @@ use crate::cli::output::Output;
 use crate::cli::settings::{Settings, Typed};
 use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::Metrics;
-use crate::error::{Ended, Error, Kind, Result};
+use crate::error::{Ended, Error, Kind, Result, command};
 use crate::input::{Options, Source};
 use crate::ledger::{Lock, Reader, refuse_loss, true_path};
 use crate::mapping::config::{ApiConfig, OnUncertain, TeamConfig};
@@ -220,9 +220,9 @@ impl<'a> Sweep<'a> {
         });
         let told = unfinished.into_iter().map(|(run, source)| {
             let (counts, further) = (at_rest.summary(run)?.counts, at_rest.further(run)?);
-            let resume = further.sending(&format!("resume {run}"));
-            let retry = further.sending(&format!("retry {run} --failed"));
-            let status = further.reading(&format!("status {run}"));
+            let resume = command(&format!("resume {run}"), &further.sending);
+            let retry = command(&format!("retry {run} --failed"), &further.sending);
+            let status = command(&format!("status {run}"), &further.reading);
             let (name, n, next) = match (counts.pending, counts.failed) {
                 (n @ 1.., _) => ("inbox_sheet_gone", n, resume),
                 (_, n @ 1..) => ("inbox_sheet_failed", n, retry),

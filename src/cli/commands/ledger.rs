@@ -15,7 +15,7 @@ use crate::cli::settings::{
 };
 use crate::cli::system::{data_folder, host_name, path_variable, user_name};
 use crate::clock;
-use crate::error::{Ended, Error, Kind, Result};
+use crate::error::{Ended, Error, Kind, Result, command};
 use crate::ledger::{Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{Binding, ResultRow, RowNumber, RunId, RunSummary, Stop, Timestamp, printable};
 use crate::report::{Further, not_done, reason, texts};
@@ -176,7 +176,7 @@ impl<'s> Opened<'s> {
             _ => format!("Rows {} of run {run} are", others.join(", ")),
         };
         let status = format!("status {run} --row {}", others[0]);
-        let status = self.further(run)?.reading(&status);
+        let status = command(&status, &self.further(run)?.reading);
         Err(Error::of(error, &[&rows, &status]))
     }
 

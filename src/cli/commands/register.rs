@@ -14,7 +14,7 @@ use crate::cli::credentials::{AccountPart, Destination, REGISTER_KEY_FILE, named
 use crate::cli::settings::Settings;
 use crate::cli::system::{host_name, user_name, watch_signals};
 use crate::clock;
-use crate::error::{Ended, Error, Result};
+use crate::error::{Ended, Error, Result, command};
 use crate::ledger::{Event, Ledger, Reader, Writer};
 use crate::model::{Binding, CustomerKey, ResultRow, RowNumber, RunId, Status};
 use crate::register::{Claim, Party, Register, RegisterAddress, TeamKey};
@@ -185,7 +185,8 @@ pub async fn settle(args: &SettleArgs, settings: &Settings) -> Ended {
     }
     let document = json!({ "run": run, "settled": settled, "as": word });
     let resume = format!("resume {run}");
-    let resume = (settled > 0 && status == Status::Pending).then(|| further.sending(&resume));
+    let resume =
+        (settled > 0 && status == Status::Pending).then(|| command(&resume, &further.sending));
     let more = json!({ "word": word, "resume": resume });
     settings.output.show(&document, texts::SETTLED, more)
 }

@@ -22,7 +22,7 @@ use crate::cli::settings::{Pace, Settings};
 use crate::cli::system::{caught, watch_signals};
 use crate::cli::watch::{Metrics, Notice, Watch};
 use crate::clock;
-use crate::error::{Ended, Error, Kind, Result};
+use crate::error::{Ended, Error, Kind, Result, command};
 use crate::failpoint;
 use crate::input::Input;
 use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
@@ -448,7 +448,7 @@ impl<'s> Flow<'s> {
             // Whoever gets this by mail did not see the summary.
             Some(error) if output.quiet => {
                 let further = self.opened()?.further(summary.run)?;
-                let status = further.reading(&format!("status {}", summary.run));
+                let status = command(&format!("status {}", summary.run), &further.reading);
                 Err(error.hint(format!("See what to do: {status}")))
             }
             Some(error) => Err(error),

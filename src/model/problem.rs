@@ -101,10 +101,10 @@ pub const NOTES: &str = "note";
 static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
     let mut codes: IndexMap<String, Code> = toml::from_str(include_str!("faults.toml"))
         .expect("faults.toml belongs to the program and a test reads it");
-    for code in codes.values_mut().filter(|code| code.ar.is_empty()) {
+    for code in codes.values_mut().filter(|code| code.ar.is_none()) {
         let only = code.faults.values().next();
         code.en = only.map(|fault| fault.en.clone());
-        code.ar = only.map_or_else(String::new, |fault| fault.ar.clone());
+        code.ar = only.map(|fault| fault.ar.clone());
     }
     codes
 });
@@ -113,8 +113,7 @@ static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
 struct Code {
     /// What it means as a whole, if not what its one fault says. In English, results tell only problems; of an outcome there is its word.
     en: Option<String>,
-    #[serde(default)]
-    ar: String,
+    ar: Option<String>,
     /// Whether it lies between cells, each of which may be right.
     #[serde(default)]
     compares: bool,
@@ -184,12 +183,8 @@ pub fn compares(code: &str) -> bool {
 /// What a code means as a whole.
 pub fn meaning(code: &str, in_arabic: bool) -> Option<&'static str> {
     let code = CODES.get(code)?;
-    let told = if in_arabic {
-        Some(&code.ar)
-    } else {
-        code.en.as_ref()
-    };
-    told.map(String::as_str)
+    let told = if in_arabic { &code.ar } else { &code.en };
+    told.as_deref()
 }
 
 /// The Arabic of a sentence that was made in English under this code; of one that nobody knows here, what the code means.
@@ -197,7 +192,8 @@ pub fn told_in_arabic(code: &str, message: &str) -> Option<Cow<'static, str>> {
     let code = CODES.get(code)?;
     let mut sentences = code.faults.values();
     let told = sentences.find_map(|sentence| translated(sentence, message));
-    Some(told.map_or(Cow::Borrowed(&code.ar), Cow::Owned))
+    let whole = code.ar.as_deref().map(Cow::Borrowed);
+    told.map(Cow::Owned).or(whole)
 }
 
 /// The Arabic, filled with what stands in the gaps of the English; `None` when the text is another sentence.

@@ -11,12 +11,8 @@ use super::value::Kind;
 use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Row};
 
 /// Every name by which headers are known, folded.
-static KNOWN: LazyLock<HashSet<String>> = LazyLock::new(|| {
-    header_names(&BTreeMap::new())
-        .iter()
-        .map(|name| fold(name))
-        .collect()
-});
+static KNOWN: LazyLock<HashSet<String>> =
+    LazyLock::new(|| header_names(&BTreeMap::new()).into_iter().collect());
 /// In a narrower sheet, one filled cell may well be a customer's.
 const LEAST_COLUMNS: usize = 3;
 

@@ -26,7 +26,7 @@ const FUZZY_MIN_CHARS: usize = 5;
 static KNOWN_WORDS: LazyLock<Vec<NameWords>> =
     LazyLock::new(|| all(WORDS.concepts.iter().flat_map(|concept| &concept.names)));
 static OTHER_WORDS: LazyLock<Vec<NameWords>> = LazyLock::new(|| all(&WORDS.other_columns));
-/// Every name by which a header row may be known below title lines.
+/// Every name by which a header row may be known below title lines, folded.
 pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     let concepts = WORDS.concepts.iter().flat_map(|concept| &concept.names);
     // The shortest are no names to find a row by: every table of figures has an "m" or a "no".
@@ -37,7 +37,8 @@ pub fn header_names(forms: &BTreeMap<ContractTypeId, Form>) -> Vec<String> {
     let fields = forms.values().flat_map(|form| &form.fields);
     let names = concepts.chain(others).chain(roles).cloned();
     let names = names.chain(fields.flat_map(names_of).map(str::to_owned));
-    names.filter(|name| !name.is_empty()).collect()
+    let folded = names.map(|name| fold(&name));
+    folded.filter(|name| !name.is_empty()).collect()
 }
 
 /// Whether a header or a key speaks of somebody beside the customer, such as a guarantor.

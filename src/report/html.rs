@@ -186,12 +186,12 @@ fn steps(end: f64, wanted: u32) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::text::tests::a_summary;
+    use crate::report::text::tests::a_run;
 
     #[test]
     fn minutes_far_apart_do_not_fill_the_page() {
         let minute = |at| (Timestamp(at), 1, 1);
-        let mut summary = a_summary();
+        let mut summary = a_run();
         summary.source = "<a> & b.csv".to_owned();
         let data = ReportData {
             summary,

@@ -288,69 +288,27 @@ pub fn as_float(count: u64) -> f64 {
 #[cfg(test)]
 pub mod tests {
     use super::*;
-    use crate::model::{Counts, RunId, Timestamp};
     use crate::tables::rows;
 
-    /// A run with a bit of everything.
-    pub(crate) fn a_summary() -> RunSummary {
-        RunSummary {
-            run: RunId(3),
-            source: "customers.csv".to_owned(),
-            base_url: "https://api.vlenseg.com".to_owned(),
-            tenancy_name: "acme".to_owned(),
-            started_at: Timestamp(1_795_293_540_000),
-            finished_at: Some(Timestamp(1_795_294_527_000)),
-            stopped: None,
-            rows: 12_040,
-            counts: Counts {
-                created: 11_980,
-                already_created: 40,
-                invalid: 12,
-                duplicate: 1,
-                rejected: 4,
-                failed: 1,
-                uncertain: 2,
-                pending: 0,
-            },
-            changed: 1,
-            without_token: 0,
-            requests: 11_990,
-            throttled: 3,
-            seconds: 987.2,
-            ledger: "acme.db".to_owned(),
-            running: false,
-            reason: None,
-        }
+    pub(crate) fn a_run() -> RunSummary {
+        rows("text.run").remove(0)
     }
 
-    fn told(summary: &RunSummary, width: usize) -> String {
-        let further = Further {
-            file: summary.source.clone(),
-            reading: "--ledger b.db".to_owned(),
-            sending: "--sandbox".to_owned(),
-            checking: "--ledger b.db".to_owned(),
-            inviting: "--sandbox".to_owned(),
-        };
+    fn told(run: &RunSummary, width: usize) -> String {
         let look = Look {
             width,
             styled: false,
         };
-        let further = Value::from(Serde(further));
-        let further = context! { changed_rows => [7], needing => 19, could_retry => true, resends_uncertain => false, ..further };
-        look.text(
-            texts::SUMMARY,
-            context! { ..further, ..Value::from(Serde(summary)) },
-        )
+        let more = rows::<serde_json::Value>("text.more").remove(0);
+        let values = context! { ..Value::from(Serde(more)), ..Value::from(Serde(run)) };
+        look.text(texts::SUMMARY, values)
     }
 
     #[test]
     fn a_run_says_what_needs_a_person_and_how() {
-        assert_eq!(
-            rows::<&str>("text.summary"),
-            [told(&a_summary(), 60).trim()]
-        );
+        assert_eq!(rows::<&str>("text.summary"), [told(&a_run(), 60).trim()]);
         // A refused run of standard input points to the doctor, and goes on from the ledger.
-        let mut summary = a_summary();
+        let mut summary = a_run();
         summary.stopped = Some(Stop::Refused);
         summary.counts.pending = 500;
         summary.source = "-".to_owned();

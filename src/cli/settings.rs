@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use toml::Spanned;
 
-use super::args::{Global, Rate, ReadArgs, RunArgs, SendArgs};
+use super::args::{Global, Rate, ReadArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{own_config, path_variable, variable};
@@ -311,14 +311,10 @@ impl Settings {
         self.further(is_sandbox, &self.typed(file, read))
     }
 
-    /// The `run` by which a person goes on, of this file or of one that he knows.
-    pub fn again(&self, is_sandbox: bool, run: Option<&RunArgs>) -> String {
-        let unknown = RunArgs {
-            file: PathBuf::from("FILE"),
-            ..RunArgs::default()
-        };
-        let run = run.unwrap_or(&unknown);
-        self.on(is_sandbox, &run.file, &run.read).run()
+    /// The `run` by which a person goes on, of a file that he knows.
+    pub fn again(&self, is_sandbox: bool) -> String {
+        let read = ReadArgs::default();
+        self.on(is_sandbox, Path::new("FILE"), &read).run()
     }
 
     /// A command that reads, with what it must be given to meet this config and ledger.

@@ -318,16 +318,3 @@ fn percent_encoded(text: &str) -> String {
     });
     encoded.collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_has_its_token_escaped() {
-        let template = "https://x.example/{{ row }}/{{ token }}#".to_owned();
-        let link = LinkTemplate::try_from(template).unwrap();
-        let rendered = link.render("a-1._~+/=&?#", RowNumber(7));
-        assert_eq!(rendered, "https://x.example/7/a-1._~%2B%2F%3D%26%3F%23#");
-    }
-}

@@ -239,6 +239,7 @@ pub fn mask_text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{LinkTemplate, RowNumber};
     use crate::tables::rows;
 
     #[test]
@@ -253,6 +254,12 @@ mod tests {
                 "mask" => mask(text),
                 "date" => mask_date(text),
                 "foreign" => mask_text(text),
+                "secret" => format!("{:?}", Secret::new(text)),
+                "link" => {
+                    let template = "https://x.example/{{ row }}/{{ token }}#".to_owned();
+                    let link = LinkTemplate::try_from(template).unwrap();
+                    link.render(text, RowNumber(7))
+                }
                 _ => {
                     let mut json = Vec::new();
                     to_json(&mut json, &text).unwrap();
@@ -262,11 +269,6 @@ mod tests {
             };
             assert_eq!(shown, expected, "{how} of {text:?}");
         }
-    }
-
-    #[test]
-    fn a_secret_does_not_print_itself() {
-        assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(…)");
     }
 
     #[test]

@@ -118,8 +118,8 @@ pub fn dry_run(
     target: &Destination,
 ) -> Ended {
     let path = settings.ledger(args.send.sandbox)?;
-    let again = settings.again(args.send.sandbox, Some(args));
-    refuse_loss(&path, on_loss, &again)?;
+    let further = settings.on(args.send.sandbox, &args.file, &args.read);
+    refuse_loss(&path, on_loss, &further.run())?;
     let reader = compared_with(&path, sheet)?;
     let require = |reader: &Reader| reader.require(&target.binding);
     reader.as_ref().map_or(Ok(()), require)?;
@@ -151,7 +151,6 @@ pub fn dry_run(
         "invalid": invalid,
         "duplicate": tally.duplicate,
     });
-    let further = settings.on(args.send.sandbox, &args.file, &args.read);
     let more = json!({ "check": further.on_file("check") });
     settings.output.show(&document, texts::DRY_RUN, more)?;
     let why = match args.expect {

@@ -130,7 +130,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
         Err(error) if chart.failures.is_empty() => Err(error),
         Err(_) => Ok(Finding::of("warning.login.incomplete", &[&again])),
         Ok(_) if !needs_login => {
-            let run = settings.again(false, None);
+            let run = settings.again(false);
             Ok(Finding::of("warning.login.unneeded", &[&run]))
         }
         Ok(_) if !is_noted => Ok(Finding::of("warning.login.unnoted", &[])),
@@ -245,7 +245,7 @@ fn note_ledger(
     wanted: Option<&Binding>,
     chart: &mut Chart,
 ) -> Result<()> {
-    refuse_loss(path, None, &settings.again(false, None))?;
+    refuse_loss(path, None, &settings.again(false))?;
     let shown = path.display();
     let Some(reader) = Reader::open(path)? else {
         chart.note("ledger", Ok(Finding::of("ok.ledger.none", &[&shown])));

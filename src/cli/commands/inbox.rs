@@ -289,7 +289,7 @@ impl<'a> Sweep<'a> {
         if self.send.sandbox || !matches!(of.team(std::time::Duration::ZERO), Ok(None)) {
             return Ok(());
         }
-        refuse_loss(&ledger, None, &of.again(false, None))?;
+        refuse_loss(&ledger, None, &of.again(false))?;
         let reader = Reader::open(&ledger)?;
         for book in found.beside(RESULTS, "xlsx") {
             if is_of_another(&book, reader.as_ref())? {

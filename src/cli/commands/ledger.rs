@@ -95,7 +95,7 @@ pub struct Opened<'s> {
 impl<'s> Opened<'s> {
     pub fn find(settings: &'s Settings, is_sandbox: bool) -> Result<Self> {
         let path = settings.ledger(is_sandbox)?;
-        let memory = refuse_loss(&path, None, &settings.again(is_sandbox, None));
+        let memory = refuse_loss(&path, None, &settings.again(is_sandbox));
         match (Opened::at(settings, path), memory) {
             (Err(_), Err(loss)) => Err(loss),
             (opened, memory) => Ok(Opened { memory, ..opened? }),
@@ -108,7 +108,7 @@ impl<'s> Opened<'s> {
             let rehearsed = settings.ledger(true).ok();
             let rehearsed = rehearsed.filter(|rehearsed| *rehearsed != path && rehearsed.exists());
             let (name, way_on) = match rehearsed {
-                None => ("no_ledger", settings.again(false, None)),
+                None => ("no_ledger", settings.again(false)),
                 Some(rehearsed) => ("no_ledger.rehearsed", quoted_path(&rehearsed)),
             };
             return Err(Error::of(name, &[&path.display(), &way_on]));
@@ -125,7 +125,7 @@ impl<'s> Opened<'s> {
     pub fn run(&self, named: Option<RunId>) -> Result<RunId> {
         let path = self.path.display();
         let Some(newest) = self.reader.newest_run()? else {
-            let begin = self.settings.again(is_rehearsal(&self.reader), None);
+            let begin = self.settings.again(is_rehearsal(&self.reader));
             return Err(Error::of("run_not_found.yet", &[&path, &begin]));
         };
         let run = named.unwrap_or(newest);
@@ -260,7 +260,7 @@ pub fn open_ledger(
     binding: Option<&Binding>,
 ) -> Result<Ledger> {
     let lock = lock(path, settings, wait)?;
-    let worker = worker(command, settings.again(false, None));
+    let worker = worker(command, settings.again(false));
     Ledger::open(lock, binding, &worker, None)
 }
 

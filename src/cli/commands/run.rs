@@ -205,7 +205,10 @@ impl<'s> Flow<'s> {
         prepare_place(&self.path, self.settings, self.args.sandbox)?;
         let wait = self.args.wait.then_some(&*self.stop);
         let lock = lock(&self.path, self.settings, wait)?;
-        let worker = worker(self.command, self.settings.again(self.args.sandbox, run));
+        let (settings, is_sandbox) = (self.settings, self.args.sandbox);
+        let again = run.map(|run| settings.on(is_sandbox, &run.file, &run.read).run());
+        let again = again.unwrap_or_else(|| settings.again(is_sandbox));
+        let worker = worker(self.command, again);
         Ledger::open(lock, Some(&target.binding), &worker, on_loss)
     }
 

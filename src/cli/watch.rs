@@ -19,7 +19,7 @@ use super::settings::Settings;
 use crate::clock;
 use crate::error::{Error, Kind, Result};
 use crate::model::{RunSummary, Status, Timestamp};
-use crate::report::{as_float, counted, duration, rendered, thousands};
+use crate::report::{counted, duration, rendered, thousands};
 use crate::send::{SendEvent, StopSignal};
 use crate::vlens::Notifier;
 
@@ -256,13 +256,16 @@ fn details(
         text = format!("{text}, {}", counted(problems, "problem", "problems"));
     }
     let done = created + problems;
+    // No sheet has as many rows as the type holds.
+    let [done, left] = [done, total.saturating_sub(done)]
+        .map(|rows| f64::from(u32::try_from(rows).unwrap_or(u32::MAX)));
     let mut per_row = per_row.as_secs_f64();
-    if done >= 20 {
-        let pace = elapsed.as_secs_f64() / as_float(done);
+    if done >= 20.0 {
+        let pace = elapsed.as_secs_f64() / done;
         text = format!("{text}, {:.0} rows/min", 60.0 / pace.max(0.0001));
         per_row = per_row.max(pace);
     }
-    let left = per_row * as_float(total.saturating_sub(done));
+    let left = per_row * left;
     if left > 0.0 {
         text = format!("{text}, about {} left", duration(left));
     }

@@ -11,7 +11,7 @@ use minijinja::{Environment, Value, context};
 use serde::Deserialize as _;
 
 use super::export::in_words;
-use super::text::{Further, as_float, duration, environment};
+use super::text::{Further, duration, environment};
 use super::words::Language;
 use crate::error::{Error, Result};
 use crate::model::{Minute, ResultRow, RunSummary, Timestamp, mask_text, printable};
@@ -174,13 +174,12 @@ fn over_time(
 }
 
 /// Round numbers from nought to `end`, about as many as wanted.
-fn steps(end: f64, wanted: u32) -> Vec<u64> {
-    let mut sizes = (0..19).flat_map(|power| [1, 2, 5].map(|digit| digit * 10u64.pow(power)));
-    let size = sizes
-        .find(|&size| as_float(size) * f64::from(wanted) >= end)
-        .unwrap_or(u64::MAX);
-    let steps = (0..).map(|step| size.saturating_mul(step));
-    steps.take_while(|&value| as_float(value) <= end).collect()
+fn steps(end: f64, wanted: f64) -> Vec<f64> {
+    let mut sizes =
+        (0..19).flat_map(|power| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(power)));
+    let size = sizes.find(|size| size * wanted >= end).unwrap_or(f64::MAX);
+    let steps = (0..).map(|step| size * f64::from(step));
+    steps.take_while(|value| *value <= end).collect()
 }
 
 #[cfg(test)]

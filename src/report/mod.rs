@@ -15,8 +15,6 @@ pub use check::{Annotator, CheckTally, SheetShape};
 pub use export::{Export, ExportFormat};
 pub use html::{PEOPLE, ReportData, write_html};
 pub use template::{TemplateSpec, write_template};
-pub use text::{
-    Further, Look, as_float, counted, duration, not_done, reason, rendered, texts, thousands,
-};
+pub use text::{Further, Look, counted, duration, not_done, reason, rendered, texts, thousands};
 pub use words::{Language, is_added};
 pub use workbook::AUTHOR;

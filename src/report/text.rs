@@ -276,15 +276,6 @@ pub fn duration(seconds: f64) -> String {
     PRINTER.duration_to_string(&span.round(round).unwrap_or(span))
 }
 
-/// A count as a number to draw or to divide; exact up to 2^53.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "no count of rows or milliseconds is near 2^53"
-)]
-pub fn as_float(count: u64) -> f64 {
-    count as f64
-}
-
 #[cfg(test)]
 pub mod tests {
     use super::*;

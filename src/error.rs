@@ -85,24 +85,14 @@ impl Error {
     /// The one that stands under this name in `errors.toml`, as a test holds, with its gaps filled. Its code is the name, up to a dot.
     pub fn of(name: &'static str, fills: &[&dyn Display]) -> Self {
         let code = name.split('.').next().unwrap_or(name);
-        let Some(told) = ERRORS.get(name) else {
-            return Error::new(Kind::Unexpected, code, name);
-        };
-        let hint = told.hint.as_deref().map(|hint| filled(hint, fills));
-        let kind = told.kind.or_else(|| ERRORS.get(code)?.kind);
-        let kind = kind.unwrap_or(Kind::Unexpected);
+        let told = ERRORS.get(name);
+        let kind = told.and_then(|told| told.kind.or_else(|| ERRORS.get(code)?.kind));
+        let hint = told.and_then(|told| told.hint.as_deref());
         Error {
-            hint,
-            ..Error::new(kind, code, filled(&told.message, fills))
-        }
-    }
-
-    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>) -> Self {
-        Error {
-            kind,
+            kind: kind.unwrap_or(Kind::Unexpected),
             code,
-            message: message.into(),
-            hint: None,
+            message: filled(told.map_or(name, |told| &told.message), fills),
+            hint: hint.map(|hint| filled(hint, fills)),
             excerpt: None,
             others: Vec::new(),
         }
@@ -116,12 +106,6 @@ impl Error {
 
     pub fn unwritten(why: &dyn Display) -> Self {
         Error::of("result_not_written", &[why])
-    }
-
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
     }
 }
 

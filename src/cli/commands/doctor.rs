@@ -93,11 +93,11 @@ pub async fn doctor(
     let document = json!({ "failures": failures.len(), "warnings": warnings, "checks": findings });
     output.show(&document, texts::DOCTOR, Value::Null)?;
     let (failed, kinds): (Vec<_>, Vec<_>) = failures.into_iter().unzip();
-    let Some(gravest) = kinds.into_iter().min() else {
+    let Some(kind) = kinds.into_iter().min() else {
         return Ok(Kind::Nobody);
     };
-    let message = format!("Not ready to run; failed: {}.", failed.join(", "));
-    Err(Error::new(gravest, "not_ready", message))
+    let error = Error::of("not_ready", &[&failed.join(", ")]);
+    Err(Error { kind, ..error })
 }
 
 async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Chart) {
@@ -202,7 +202,7 @@ fn stored(forms: &BTreeMap<ContractTypeId, Form>) -> Option<Finding> {
 
 fn tenant(settings: &Settings) -> Result<Option<Finding>> {
     match settings.tenancy_name()? {
-        None if settings.needs_login() => Err(settings.missing(&[AccountPart::Tenant])),
+        None if settings.needs_login() => Err(settings.missing(&[AccountPart::TenancyName])),
         name => Ok(name.map(|name| Finding::of("ok", &[&name]))),
     }
 }

@@ -303,7 +303,8 @@ pub fn ended_as(summary: &RunSummary) -> Option<Error> {
         None | Some(Stop::Killed) => return None,
         Some(_) => Kind::Stopped,
     };
-    Some(Error::new(kind, "run_not_done", not_done(summary)))
+    let error = Error::of("run_not_done", &[&not_done(summary)]);
+    Some(Error { kind, ..error })
 }
 
 /// A row's present state and everything that happened to it, oldest first; neither its cells nor its token.

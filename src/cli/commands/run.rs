@@ -452,7 +452,8 @@ impl<'s> Flow<'s> {
             Some(error) if output.quiet => {
                 let further = self.opened()?.further(summary.run)?;
                 let status = command(&format!("status {}", summary.run), &further.reading);
-                Err(error.hint(format!("See what to do: {status}")))
+                let hint = Some(format!("See what to do: {status}"));
+                Err(Error { hint, ..error })
             }
             Some(error) => Err(error),
         }

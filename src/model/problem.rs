@@ -169,12 +169,6 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The codes of problems with what each means, in the reference's order.
-pub fn problem_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    let codes = CODES.iter();
-    codes.filter_map(|(code, all)| Some((code.as_str(), all.en.as_deref()?)))
-}
-
 /// Whether a problem lies between cells, each of which may be right.
 pub fn compares(code: &str) -> bool {
     CODES.get(code).is_some_and(|code| code.compares)

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use strum::VariantArray;
-use vlens_batch::model::{Status, problem_codes};
+use vlens_batch::model::Status;
 
-use crate::support::{World, rows};
+use crate::support::{World, problem_codes, rows};
 
 fn page(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a page")

@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use vlens_batch::model::problem_codes;
-
-use crate::support::{World, each, rows};
+use crate::support::{World, each, problem_codes, rows};
 
 const GOLDEN: &str = include_str!("golden/customers.jsonl");
 
@@ -50,7 +48,7 @@ fn problems_csv_shows_one_of_each_problem_that_a_csv_can_have_and_nothing_of_it_
     for (code, _) in problem_codes() {
         let excuse = excuses.iter().find(|(known, _)| *known == code);
         let is_due = excuse.is_none();
-        assert_eq!(shown.contains(code), is_due, "{code}: {excuse:?}");
+        assert_eq!(shown.contains(&*code), is_due, "{code}: {excuse:?}");
     }
     let summary = world.sent("samples/problems.csv", 3).json();
     assert_eq!(summary["counts"]["invalid"], summary["rows"]);

@@ -22,6 +22,7 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
+use vlens_batch::model::meaning;
 
 pub use command::{Finished, GONE, HANGS_AFTER, ON_ITS_OWN_TERMINAL, Running, Vlens};
 pub use customers::{Customer, customers, sheet};
@@ -47,6 +48,15 @@ pub const NAMES: [&str; 5] = [
 
 pub const FORM_414: &str = include_str!("../../src/sandbox/forms/414.json");
 pub const FORM_415: &str = include_str!("../../src/sandbox/forms/415.json");
+
+/// The codes of problems with what each means, in the reference's order.
+pub fn problem_codes() -> Vec<(String, &'static str)> {
+    let codes = include_str!("../../src/model/faults.toml").parse::<toml::Table>();
+    let codes = codes.expect("codes in TOML").into_iter();
+    codes
+        .filter_map(|(code, _)| Some((code.clone(), meaning(&code, false)?)))
+        .collect()
+}
 
 /// How many kills a test of kills makes: `VLENS_KILLS=2000` for the long form.
 pub fn kills(usual: usize) -> usize {

@@ -115,9 +115,9 @@ async fn let_in(
 }
 
 /// What an account is: tenant and user; API key and password.
-type Answers = ([String; 2], [Secret; 2]);
-
-fn ask(([tenant, user], key): ([Option<String>; 2], Option<Secret>)) -> io::Result<Answers> {
+fn ask(
+    ([tenant, user], key): ([Option<String>; 2], Option<Secret>),
+) -> io::Result<([String; 2], [Secret; 2])> {
     let text = |question, known: Option<String>| {
         let mut prompt = cliclack::input(question);
         if let Some(known) = known {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Parser;
 
 use super::files::{folder_of, read_text};
-use super::settings::{DEFAULT_BASE_URL, Own, Pace, SANDBOX_NAME, Settings};
+use super::settings::{DEFAULT_BASE_URL, Pace, SANDBOX_NAME, Settings};
 use super::system::{path_variable, variable};
 use crate::error::{Error, Result};
 use crate::mapping::Config;
@@ -86,7 +86,11 @@ impl Settings {
             return Ok(Some((SecretPlace::File(path), place)));
         }
         let here = self.config_path.as_ref().map(|path| (&self.config, path));
-        let own = self.own_account()?.map(|(config, path)| (config, path));
+        // No file beside a sheet can have this user's secrets sent elsewhere by naming another address, nor to another tenant.
+        let of = self.kept_and_meant()?;
+        let own = self.own.as_ref();
+        let own = own.filter(|_| of.is_some_and(|[kept, meant]| kept == meant));
+        let own = own.map(|(config, path)| (config, path));
         let mut told = here.into_iter().chain(own).filter_map(|(config, path)| {
             let text = match part {
                 AccountPart::TenancyName => &config.api.tenancy_name,
@@ -110,16 +114,6 @@ impl Settings {
         }))
     }
 
-    /// The user's own config, if it holds the account that is meant: no file beside a sheet can have this user's secrets sent
-    /// elsewhere by naming another address, nor to another tenant.
-    fn own_account(&self) -> Result<Option<&Own>> {
-        let Some(own) = &self.own else {
-            return Ok(None);
-        };
-        let [kept, meant] = self.kept_and_meant(&own.0)?;
-        Ok(Some(own).filter(|_| kept == meant))
-    }
-
     /// Whether this file holds a secret of the user's own account.
     pub fn keeps(&self, file: &Path) -> bool {
         let Some(((own, path), file)) = self.own.as_ref().zip(file.canonicalize().ok()) else {
@@ -131,7 +125,10 @@ impl Settings {
     }
 
     /// For whom the user's own config holds an account, and who is meant.
-    fn kept_and_meant(&self, own: &Config) -> Result<[Binding; 2]> {
+    fn kept_and_meant(&self) -> Result<Option<[Binding; 2]>> {
+        let Some((own, _)) = &self.own else {
+            return Ok(None);
+        };
         let kept_at = own.api.base_url.as_deref();
         let kept_at = BaseUrl::parse(kept_at.map_or(DEFAULT_BASE_URL, |url| url), true)?;
         let name = |config: &Config| config.api.tenancy_name.as_deref().cloned();
@@ -142,14 +139,15 @@ impl Settings {
             base_url: url.as_str().to_owned(),
             tenancy_name: visible(name),
         };
-        Ok([at(&kept_at, &kept), at(&self.base_url(true)?, &meant)])
+        let meant = at(&self.base_url(true)?, &meant);
+        Ok(Some([at(&kept_at, &kept), meant]))
     }
 
     /// That an account is kept, and for whom, where that is not who is meant.
     pub fn kept_for_another(&self) -> Option<String> {
         let (own, path) = self.own.as_ref()?;
         own.api.api_key_file.as_ref()?;
-        let [kept, meant] = self.kept_and_meant(own).ok()?;
+        let [kept, meant] = self.kept_and_meant().ok()??;
         let path = path.display();
         let said = || format!("the account kept in {path} is for {kept}, and not for {meant}");
         (kept != meant).then(said)

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::sync::LazyLock;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::invitation::Invitation;
@@ -97,9 +96,9 @@ pub type Note = Fault;
 /// Under which notes stand beside the faults, as if it were their code.
 pub const NOTES: &str = "note";
 
-/// By code, in the file's order.
-static CODES: LazyLock<IndexMap<String, Code>> = LazyLock::new(|| {
-    let mut codes: IndexMap<String, Code> = toml::from_str(include_str!("faults.toml"))
+/// By code.
+static CODES: LazyLock<BTreeMap<String, Code>> = LazyLock::new(|| {
+    let mut codes: BTreeMap<String, Code> = toml::from_str(include_str!("faults.toml"))
         .expect("faults.toml belongs to the program and a test reads it");
     for code in codes.values_mut().filter(|code| code.ar.is_none()) {
         let only = code.faults.values().next();

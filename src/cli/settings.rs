@@ -18,7 +18,7 @@ use super::output::Output;
 use super::system::{own_config, path_variable, variable};
 use crate::error::{Error, Result, command, commands_need};
 use crate::input::Options;
-use crate::ledger::{Named, beside};
+use crate::ledger::beside;
 use crate::mapping::Config;
 use crate::mapping::config::{OnUncertain, SessionKind};
 use crate::model::{ContractTypeId, quoted};
@@ -248,14 +248,6 @@ impl Settings {
             file: absolute(file),
             config: self.config_path.as_deref().map(absolute),
             reading: as_typed(read),
-        }
-    }
-
-    /// What a ledger keeps of it. Of a file whose name is no text it is its source alone.
-    pub fn named_file(&self, file: &Path, read: &ReadArgs) -> Named {
-        Named {
-            source: file.display().to_string(),
-            typed: serde_json::to_string(&self.typed(file, read)).unwrap_or_default(),
         }
     }
 

@@ -5,6 +5,7 @@
 use std::io::Write;
 use std::num::NonZeroU32;
 
+use jiff::Zoned;
 use jiff::tz::TimeZone;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
@@ -18,9 +19,8 @@ use crate::model::{Minute, ResultRow, RunSummary, Timestamp, mask_text, printabl
 
 pub struct ReportData {
     pub summary: RunSummary,
-    pub made_at: Timestamp,
-    /// Whose clock the page goes by.
-    pub zone: TimeZone,
+    /// By the clock that the page goes by.
+    pub made_at: Zoned,
     /// The limits on requests; none is unlimited.
     pub per_second: Option<NonZeroU32>,
     pub per_minute: Option<NonZeroU32>,
@@ -53,7 +53,7 @@ pub fn write_html(out: &mut dyn Write, data: &ReportData, language: Language) ->
 }
 
 fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Error> {
-    let mut environment = page_environment(data.zone.clone(), language);
+    let mut environment = page_environment(data.made_at.time_zone().clone(), language);
     // The name's ending switches HTML escaping on.
     environment.add_template("page.html", include_str!("page.html"))?;
     let counts = &data.summary.counts;
@@ -72,8 +72,8 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
         s => Serde(&data.summary),
         total => data.summary.rows.max(1),
         needing => counts.needing_a_person(),
-        made_at => data.made_at.to_string(),
-        zone => zone_name(&data.zone, data.made_at),
+        made_at => format!("{:.0}", data.made_at.timestamp()),
+        zone => zone_name(&data.made_at),
         people => Serde(people.collect::<Vec<_>>()),
         reading => &data.further.reading,
         sending => &data.further.sending,
@@ -112,9 +112,9 @@ fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> 
 }
 
 /// `Africa/Cairo, UTC+02:00`.
-fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
-    let offset = at.local(zone).strftime("UTC%:z").to_string();
-    match zone.iana_name() {
+fn zone_name(at: &Zoned) -> String {
+    let offset = at.strftime("UTC%:z").to_string();
+    match at.time_zone().iana_name() {
         Some(name) if name != "UTC" => format!("{name}, {offset}"),
         _ => offset,
     }
@@ -148,7 +148,7 @@ fn over_time(
     }
     let clock = |place: usize| {
         let ms = i64::try_from(place).unwrap_or(0) * 60_000;
-        Timestamp(first.0.saturating_add(ms)).local(&data.zone)
+        Timestamp(first.0.saturating_add(ms)).local(data.made_at.time_zone())
     };
     let mut steps = LABEL_STEPS.into_iter();
     let step = steps.find(|step| values.len() / step <= TIME_LABELS);
@@ -194,8 +194,7 @@ mod tests {
         summary.source = "<a> & b.csv".to_owned();
         let data = ReportData {
             summary,
-            made_at: Timestamp(0),
-            zone: TimeZone::UTC,
+            made_at: Timestamp(0).local(&TimeZone::UTC),
             people: Vec::new(),
             further: Further::default(),
             per_second: None,

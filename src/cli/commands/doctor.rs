@@ -1,7 +1,6 @@
 //! `doctor`: looks at everything that a run needs, and says what to do about each failure. Changes nothing; the requests that
 //! it makes count against the limits like any other. No secret is shown, not even in part.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
 use crate::error::{Ended, Error, Kind, Result};
 use crate::ledger::{FileSystemCheck, Reader, check_file_system, mode_of, refuse_loss};
-use crate::model::{Binding, ContractTypeId, Form, Timestamp};
+use crate::model::{Binding, ContractTypeId, Timestamp};
 use crate::register::Register;
 use crate::report::{counted, texts};
 use crate::send::{Api, local};
@@ -113,7 +112,11 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let authority =
         authority.map(|all| (!all.is_empty()).then(|| Finding::of("ok.authority", &[])));
     chart.note("authority", authority);
-    chart.note("forms", forms(settings).map(|forms| stored(&forms)));
+    let forms = forms(settings).map(|forms| {
+        let stored = counted(forms.len() as u64, "form is", "forms are");
+        (!forms.is_empty()).then(|| Finding::of("ok.forms", &[&stored]))
+    });
+    chart.note("forms", forms);
     let public_key = user_public_key(settings);
     let public_key = public_key.map(|key| key.map(|_| Finding::of("ok.public_key", &[])));
     chart.note("public_key", public_key);
@@ -192,12 +195,6 @@ fn config(settings: &Settings) -> Finding {
         Some(_) => Finding::of("ok.config.read", &[&shown, &fields]),
         None => Finding::of("ok.config.unknown", &[&shown, &fields]),
     }
-}
-
-fn stored(forms: &BTreeMap<ContractTypeId, Form>) -> Option<Finding> {
-    let forms = Some(forms.len() as u64).filter(|n| *n > 0)?;
-    let forms = counted(forms, "form is", "forms are");
-    Some(Finding::of("ok.forms", &[&forms]))
 }
 
 fn tenant(settings: &Settings) -> Result<Option<Finding>> {

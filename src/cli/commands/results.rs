@@ -40,11 +40,33 @@ pub fn export(args: &ExportArgs, settings: &Settings) -> Ended {
     })
 }
 
+/// A report shows the last few runs of the ledger, and no more than these.
+const REPORTED_RUNS: u32 = 16;
+
 pub fn report(run: Option<RunId>, path: &Path, lang: LangArg, settings: &Settings) -> Ended {
+    use Status::{Failed, Invalid, Rejected, Uncertain};
     refuse_ending(path, &["html", "htm"])?;
     let opened = Opened::find(settings, false)?;
     let run = opened.run(run)?;
-    let data = report_data(&opened, run)?;
+    // As they are set now; those of the run itself may have been others.
+    let limits = settings.sending(&SendArgs::default()).limits;
+    let (reader, now, mut people) = (&opened.reader, clock::now(), Vec::new());
+    reader.results(run, &[Invalid, Rejected, Failed, Uncertain], &mut |row| {
+        if people.len() < PEOPLE {
+            people.push(row);
+        }
+        Ok(())
+    })?;
+    let data = ReportData {
+        people,
+        further: opened.further(run)?,
+        summary: opened.summary(run)?,
+        made_at: now.local(&jiff::tz::TimeZone::system()),
+        per_second: limits.per_second,
+        per_minute: limits.per_minute,
+        statistics: reader.statistics(run)?,
+        runs: reader.runs(now, REPORTED_RUNS)?,
+    };
     let language = lang.or_of(&opened.reader.columns(run)?);
     let told = format!("The report on run {run} is in {}.", path.display());
     put(&opened, [run], path, &told, |out| {
@@ -224,38 +246,4 @@ impl Results {
         self.places.insert(0, place.clone());
         Ok(place)
     }
-}
-
-/// A report shows the last few runs of the ledger, and no more than these.
-const REPORTED_RUNS: u32 = 16;
-
-const NEEDING: [Status; 4] = [
-    Status::Invalid,
-    Status::Rejected,
-    Status::Failed,
-    Status::Uncertain,
-];
-
-fn report_data(opened: &Opened<'_>, run: RunId) -> Result<ReportData> {
-    let (reader, now) = (&opened.reader, clock::now());
-    // As they are set now; those of the run itself may have been others.
-    let limits = opened.settings.sending(&SendArgs::default()).limits;
-    let mut people = Vec::new();
-    reader.results(run, &NEEDING, &mut |row| {
-        if people.len() < PEOPLE {
-            people.push(row);
-        }
-        Ok(())
-    })?;
-    Ok(ReportData {
-        people,
-        zone: jiff::tz::TimeZone::system(),
-        further: opened.further(run)?,
-        summary: opened.summary(run)?,
-        made_at: now,
-        per_second: limits.per_second,
-        per_minute: limits.per_minute,
-        statistics: reader.statistics(run)?,
-        runs: reader.runs(now, REPORTED_RUNS)?,
-    })
 }

@@ -25,7 +25,7 @@ use crate::clock;
 use crate::error::{Ended, Error, Kind, Result, command};
 use crate::failpoint;
 use crate::input::Input;
-use crate::ledger::{Event, Ledger, OnLoss, Reader, SheetIdentity, Writer};
+use crate::ledger::{Event, Ledger, Named, OnLoss, Reader, SheetIdentity, Writer};
 use crate::mapping::is_invitation;
 use crate::model::{ResultRow, RowNumber, RunId, RunSummary, Status, Stop, printable_json};
 use crate::register::Register;
@@ -273,7 +273,11 @@ impl<'s> Flow<'s> {
         // Numbered below.
         let mut begun = self.begin(ledger, RunId(0), target).await?;
         let (ledger, now) = (&mut begun.ledger, clock::moment());
-        let named = self.settings.named_file(&args.file, &args.read);
+        let typed = self.settings.typed(&args.file, &args.read);
+        let named = Named {
+            source: args.file.display().to_string(),
+            typed: serde_json::to_string(&typed).unwrap_or_default(),
+        };
         let run = import(ledger, &mut sheet, &identity, &named, &now, &self.stop)?;
         begun.run = run;
         if let Some(results) = self.results {

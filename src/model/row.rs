@@ -179,17 +179,23 @@ pub enum Hidden {
 
 /// A row that is no customer's, and so is left out wherever customers are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case", prefix = "left_out_", const_into_str)]
+#[strum(const_into_str)]
 pub enum Aside {
     /// A template's example.
+    #[strum(serialize = "left_out_example")]
     Example,
+    #[strum(serialize = "left_out_total")]
     Total,
     /// One line of text: the title of a section, a remark.
+    #[strum(serialize = "left_out_section")]
     Section,
+    #[strum(serialize = "left_out_signature")]
     Signature,
     /// The header once more.
+    #[strum(serialize = "left_out_header")]
     Header,
     /// A number that only counts the rows.
+    #[strum(serialize = "left_out_serial")]
     Serial,
 }
 

@@ -27,11 +27,14 @@ pub type Account = (String, Secret, Option<Credentials>);
 
 /// What an account is made of, called as its variable in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
-#[strum(serialize_all = "SCREAMING_SNAKE_CASE", prefix = "VLENS_")]
 pub enum AccountPart {
-    TenancyName,
+    #[strum(to_string = "VLENS_TENANCY_NAME")]
+    Tenant,
+    #[strum(to_string = "VLENS_USERNAME")]
     Username,
+    #[strum(to_string = "VLENS_API_KEY")]
     ApiKey,
+    #[strum(to_string = "VLENS_PASSWORD")]
     Password,
 }
 
@@ -55,10 +58,7 @@ impl Settings {
             (AccountPart::ApiKey, api_key.is_some()),
             (AccountPart::Username, !needs_login || username.is_some()),
             (AccountPart::Password, !needs_login || password.is_some()),
-            (
-                AccountPart::TenancyName,
-                !needs_login || tenancy_name.is_some(),
-            ),
+            (AccountPart::Tenant, !needs_login || tenancy_name.is_some()),
         ];
         let unset = parts.into_iter().filter(|(_, is_there)| !is_there);
         let unset: Vec<AccountPart> = unset.map(|(part, _)| part).collect();
@@ -76,7 +76,7 @@ impl Settings {
             return Ok(Some((SecretPlace::Here(Secret::new(text)), place)));
         }
         let member = match part {
-            AccountPart::TenancyName | AccountPart::Username => None,
+            AccountPart::Tenant | AccountPart::Username => None,
             AccountPart::ApiKey => Some("api_key_file"),
             AccountPart::Password => Some("password_file"),
         };
@@ -93,7 +93,7 @@ impl Settings {
         let own = own.map(|(config, path)| (config, path));
         let mut told = here.into_iter().chain(own).filter_map(|(config, path)| {
             let text = match part {
-                AccountPart::TenancyName => &config.api.tenancy_name,
+                AccountPart::Tenant => &config.api.tenancy_name,
                 AccountPart::Username => &config.api.username,
                 AccountPart::ApiKey => &config.api.api_key_file,
                 AccountPart::Password => &config.api.password_file,
@@ -133,7 +133,7 @@ impl Settings {
         let kept_at = BaseUrl::parse(kept_at.map_or(DEFAULT_BASE_URL, |url| url), true)?;
         let name = |config: &Config| config.api.tenancy_name.as_deref().cloned();
         let kept = name(own).unwrap_or_default();
-        let meant = variable(&AccountPart::TenancyName.to_string())?.or_else(|| name(&self.config));
+        let meant = variable(&AccountPart::Tenant.to_string())?.or_else(|| name(&self.config));
         let meant = meant.unwrap_or_else(|| kept.clone());
         let at = |url: &BaseUrl, name: &str| Binding {
             base_url: url.as_str().to_owned(),
@@ -168,7 +168,7 @@ impl Settings {
 
     /// Without the marks that a page in Arabic leaves at a name that is copied from it.
     pub fn tenancy_name(&self) -> Result<Option<String>> {
-        let name = self.named(AccountPart::TenancyName)?;
+        let name = self.named(AccountPart::Tenant)?;
         Ok(name.map(|name| visible(&name)))
     }
 

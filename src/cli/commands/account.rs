@@ -199,7 +199,7 @@ fn show(settings: &Settings) -> Ended {
         found.map(|found| found.map(|(_, place)| place))
     };
     let places = json!({
-        "tenant": place(AccountPart::TenancyName)?,
+        "tenant": place(AccountPart::Tenant)?,
         "user": place(AccountPart::Username)?,
         "api_key": place(AccountPart::ApiKey)?,
         "password": place(AccountPart::Password)?,

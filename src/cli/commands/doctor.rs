@@ -199,7 +199,7 @@ fn config(settings: &Settings) -> Finding {
 
 fn tenant(settings: &Settings) -> Result<Option<Finding>> {
     match settings.tenancy_name()? {
-        None if settings.needs_login() => Err(settings.missing(&[AccountPart::TenancyName])),
+        None if settings.needs_login() => Err(settings.missing(&[AccountPart::Tenant])),
         name => Ok(name.map(|name| Finding::of("ok", &[&name]))),
     }
 }

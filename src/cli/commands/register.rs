@@ -234,7 +234,7 @@ pub async fn register(args: &RegisterArgs, settings: &Settings) -> Ended {
     let base_url = settings.base_url(args.allow_insecure_http)?;
     let binding = Binding {
         base_url: base_url.as_str().to_owned(),
-        tenancy_name: tenancy_name.ok_or_else(|| settings.missing(&[AccountPart::TenancyName]))?,
+        tenancy_name: tenancy_name.ok_or_else(|| settings.missing(&[AccountPart::Tenant]))?,
     };
     match &args.action {
         RegisterAction::Init { new_key } => {

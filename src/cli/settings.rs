@@ -16,7 +16,7 @@ use super::args::{Global, Rate, ReadArgs, SendArgs};
 use super::files::{folder_of, read_bytes, read_text, refuse_output, tidy};
 use super::output::Output;
 use super::system::{own_config, path_variable, variable};
-use crate::error::{Error, Result, command, commands_need};
+use crate::error::{Error, Result, commands_need};
 use crate::input::Options;
 use crate::ledger::beside;
 use crate::mapping::Config;
@@ -60,28 +60,27 @@ impl Settings {
     pub fn find(global: &Global, file: Option<&Path>) -> Result<Settings> {
         let file = file.filter(|path| *path != Path::new("-"));
         let file_folder = file.map_or(Path::new("."), folder_of).to_owned();
-        let config_path = match &global.config {
-            None => config_of(file)?,
-            Some(named) => Some(named.clone()).filter(|named| named != Path::new(NO_CONFIG)),
-        };
-        let own = first_there(own_config())?;
-        let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
-        let own = own.transpose()?;
-        let under = own.as_ref().map(|(config, _)| config);
-        let config = match &config_path {
-            Some(path) => read_config(path, under)?,
-            None => Config::parse("", CONFIG_NAME, under)?,
-        };
-        let settings = Settings {
+        let mut settings = Settings {
             output: global.output,
-            config,
-            config_path,
+            config_path: match &global.config {
+                None => config_of(file)?,
+                Some(named) => Some(named.clone()).filter(|named| named != Path::new(NO_CONFIG)),
+            },
             is_config_named: global.config.is_some(),
             file_folder,
             ledger: global.ledger.clone(),
-            own,
+            ..Settings::default()
         };
+        // Also where the config cannot be used.
         commands_need(settings.further(false, &Typed::default()).reading);
+        let own = first_there(own_config())?;
+        let own = own.map(|path| read_config(&path, None).map(|config| (config, path)));
+        settings.own = own.transpose()?;
+        let under = settings.own.as_ref().map(|(config, _)| config);
+        settings.config = match &settings.config_path {
+            Some(path) => read_config(path, under)?,
+            None => Config::parse("", CONFIG_NAME, under)?,
+        };
         Ok(settings)
     }
 
@@ -308,11 +307,6 @@ impl Settings {
         let read = ReadArgs::default();
         self.on(is_sandbox, Path::new("FILE"), &read).run()
     }
-
-    /// A command that reads, with what it must be given to meet this config and ledger.
-    pub fn command(&self, words: &str) -> String {
-        command(words, &self.further(false, &Typed::default()).reading)
-    }
 }
 
 pub struct Pace {
@@ -388,14 +382,6 @@ pub struct Typed {
     file: PathBuf,
     config: Option<PathBuf>,
     reading: String,
-}
-
-impl Typed {
-    /// As a ledger has kept it.
-    pub fn recorded(text: Option<String>) -> Typed {
-        let typed = text.and_then(|text| serde_json::from_str(&text).ok());
-        typed.unwrap_or_default()
-    }
 }
 
 /// As it is found from any folder.

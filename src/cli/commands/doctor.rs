@@ -14,7 +14,7 @@ use crate::cli::args::{Global, SendArgs};
 use crate::cli::credentials::{AccountPart, Destination, SecretPlace};
 use crate::cli::settings::{CONFIG_NAME, Settings, quoted_path};
 use crate::clock;
-use crate::error::{Ended, Error, Kind, Result};
+use crate::error::{Ended, Error, Kind, Result, command_at_hand};
 use crate::ledger::{FileSystemCheck, Reader, check_file_system, mode_of, refuse_loss};
 use crate::model::{Binding, ContractTypeId, Timestamp};
 use crate::register::Register;
@@ -71,11 +71,7 @@ pub async fn doctor(
         Ok(settings) => Box::pin(examine(&settings, allow_insecure_http, &mut chart)).await,
         Err(mut error) => {
             let others = std::mem::take(&mut error.others);
-            let named = Settings {
-                config_path: global.config.clone(),
-                ..Settings::default()
-            };
-            let check = named.command("check FILE");
+            let check = command_at_hand("check FILE");
             for mut error in std::iter::once(error).chain(others) {
                 let usual = || format!("`{check}` shows the line.");
                 error.hint.get_or_insert_with(usual);
@@ -128,7 +124,7 @@ async fn examine(settings: &Settings, allow_insecure_http: bool, chart: &mut Cha
     let register = register(settings, wanted).await;
     let is_noted = is_sound && register.is_ok();
     chart.note("register", register);
-    let again = settings.command("doctor");
+    let again = command_at_hand("doctor");
     let untried = match target {
         Err(error) if chart.failures.is_empty() => Err(error),
         Err(_) => Ok(Finding::of("warning.login.incomplete", &[&again])),

@@ -9,7 +9,7 @@ use super::ledger::{Opened, open_ledger};
 use crate::cli::args::{FollowArgs, ReadArgs};
 use crate::cli::settings::Settings;
 use crate::clock;
-use crate::error::{Ended, Result};
+use crate::error::{Ended, Result, command_at_hand};
 use crate::input::{Options, Source};
 use crate::ledger::{InvitationId, Ledger};
 use crate::mapping::names::HeaderMask;
@@ -62,7 +62,7 @@ pub fn follow(args: &FollowArgs, settings: &Settings) -> Ended {
         "stage": shown.header(stage),
         "at": at.map(|at| shown.header(at)),
         "words": words.collect::<Vec<_>>(),
-        "reminders": settings.command("export --not-signed --output reminders.xlsx"),
+        "reminders": command_at_hand("export --not-signed --output reminders.xlsx"),
     });
     settings.output.show(&summary, texts::FOLLOW, more)
 }

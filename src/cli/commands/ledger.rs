@@ -15,7 +15,7 @@ use crate::cli::settings::{
 };
 use crate::cli::system::{data_folder, host_name, path_variable, user_name};
 use crate::clock;
-use crate::error::{Ended, Error, Kind, Result, command};
+use crate::error::{Ended, Error, Kind, Result, command, command_at_hand};
 use crate::ledger::{Ledger, Lock, Reader, Worker, check_file_system, refuse_loss};
 use crate::model::{Binding, ResultRow, RowNumber, RunId, RunSummary, Stop, Timestamp, printable};
 use crate::report::{Further, not_done, reason, texts};
@@ -135,9 +135,15 @@ impl<'s> Opened<'s> {
         Err(Error::of("run_not_found", &[&run, &path, &newest]))
     }
 
+    fn typed(&self, run: RunId) -> Result<Typed> {
+        let typed = self.reader.typed(run)?;
+        let typed = typed.and_then(|text| serde_json::from_str(&text).ok());
+        Ok(typed.unwrap_or_default())
+    }
+
     /// What the next commands must be given to meet this ledger, and the file of this run.
     pub fn further(&self, run: RunId) -> Result<Further> {
-        let typed = Typed::recorded(self.reader.typed(run)?);
+        let typed = self.typed(run)?;
         Ok(self.settings.further(is_rehearsal(&self.reader), &typed))
     }
 
@@ -181,8 +187,7 @@ impl<'s> Opened<'s> {
     }
 
     pub fn show(&self, summary: &RunSummary) -> Result<()> {
-        let typed = Typed::recorded(self.reader.typed(summary.run)?);
-        let further = self.settings.further(is_rehearsal(&self.reader), &typed);
+        let (typed, further) = (self.typed(summary.run)?, self.further(summary.run)?);
         let changed = match summary.changed {
             0 => Vec::new(),
             _ => self.reader.changed_rows(summary.run, CHANGED_SHOWN)?,
@@ -329,7 +334,7 @@ pub fn runs(settings: &Settings) -> Ended {
     let runs: Vec<RunSummary> = runs.into_iter().map(|run| opened.told(run)).collect();
     // Runs are numbered from 1 without a gap.
     let older = runs.last().map_or(0, |oldest| oldest.run.0 - 1);
-    let all = settings.command("runs --json");
+    let all = command_at_hand("runs --json");
     let values = json!({ "runs": runs, "older": older, "all": all });
     output.show(&runs, texts::RUNS, values)
 }

@@ -88,9 +88,8 @@ impl Settings {
         let here = self.config_path.as_ref().map(|path| (&self.config, path));
         // No file beside a sheet can have this user's secrets sent elsewhere by naming another address, nor to another tenant.
         let of = self.kept_and_meant()?;
-        let own = self.own.as_ref();
+        let own = self.own.as_ref().map(|(config, path)| (config, path));
         let own = own.filter(|_| of.is_some_and(|[kept, meant]| kept == meant));
-        let own = own.map(|(config, path)| (config, path));
         let mut told = here.into_iter().chain(own).filter_map(|(config, path)| {
             let text = match part {
                 AccountPart::Tenant => &config.api.tenancy_name,

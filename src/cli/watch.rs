@@ -70,7 +70,14 @@ impl Watch {
     pub fn end(&self, summary: &RunSummary, ended: Option<&Error>) {
         let kind = ended.map_or(Kind::Nobody, |error| error.kind);
         if self.output.logs_ends() && (ended.is_some() || !self.output.quiet) {
-            let mut fields = as_fields(summary);
+            let mut fields = json!(summary);
+            // On one level, but for its number, which every line has.
+            if let Some(fields) = fields.as_object_mut() {
+                fields.shift_remove("run");
+                if let Some(Value::Object(counts)) = fields.shift_remove("counts") {
+                    fields.extend(counts);
+                }
+            }
             fields["exit_code"] = kind.exit_code().into();
             fields["reason"] = ended.map(|error| error.message.as_str()).into();
             self.output.log_end(kind, "run ended", fields);
@@ -150,19 +157,6 @@ impl Watch {
             metrics.write(Some((summary, seconds)), exit_code);
         }
     }
-}
-
-/// A run's document on one level, but for its number, which every line has.
-fn as_fields(summary: &RunSummary) -> Value {
-    let mut document = json!(summary);
-    let Some(fields) = document.as_object_mut() else {
-        return document;
-    };
-    fields.shift_remove("run");
-    if let Some(Value::Object(counts)) = fields.shift_remove("counts") {
-        fields.extend(counts);
-    }
-    document
 }
 
 const LAST_END: &str = "vlens_batch_last_end_timestamp_seconds";

@@ -67,13 +67,19 @@ fn render(data: &ReportData, language: Language) -> Result<String, minijinja::Er
         let parts = [run.counts.created, needing, run.counts.pending];
         (run.run, parts)
     });
+    // `Africa/Cairo, UTC+02:00`.
+    let offset = data.made_at.strftime("UTC%:z").to_string();
+    let zone = match data.made_at.time_zone().iana_name() {
+        Some(name) if name != "UTC" => format!("{name}, {offset}"),
+        _ => offset,
+    };
     environment.get_template("page.html")?.render(context! {
         w => Serde(language.words()),
         s => Serde(&data.summary),
         total => data.summary.rows.max(1),
         needing => counts.needing_a_person(),
         made_at => format!("{:.0}", data.made_at.timestamp()),
-        zone => zone_name(&data.made_at),
+        zone,
         people => Serde(people.collect::<Vec<_>>()),
         reading => &data.further.reading,
         sending => &data.further.sending,
@@ -109,15 +115,6 @@ fn page_environment(zone: TimeZone, language: Language) -> Environment<'static> 
     });
     environment.add_function("steps", steps);
     environment
-}
-
-/// `Africa/Cairo, UTC+02:00`.
-fn zone_name(at: &Zoned) -> String {
-    let offset = at.strftime("UTC%:z").to_string();
-    match at.time_zone().iana_name() {
-        Some(name) if name != "UTC" => format!("{name}, {offset}"),
-        _ => offset,
-    }
 }
 
 /// A span of time in the language's own units.

@@ -411,7 +411,11 @@ impl<'a> Check<'a> {
         let (Some(annotator), Some(path)) = (self.annotator.take(), &self.args.annotate) else {
             return Ok(());
         };
-        let notes = texts_of(&sheet.notes());
+        let notes = sheet
+            .notes()
+            .iter()
+            .map(Note::to_string)
+            .collect::<Vec<_>>();
         let write = |file: &File| annotator.finish(&self.tally, &notes, file);
         write_file(path, readers, write)?;
         let path = path.display();
@@ -433,7 +437,11 @@ impl<'a> Check<'a> {
 
     fn tell(&mut self, sheet: &Sheet, settings: &Settings) -> Ended {
         let (args, output) = (self.args, self.output);
-        let notes = texts_of(&sheet.notes());
+        let notes = sheet
+            .notes()
+            .iter()
+            .map(Note::to_string)
+            .collect::<Vec<_>>();
         let source = args.file.display().to_string();
         if output.json {
             return output.print_with(|out| self.tally.write_json(out, &source, &notes));
@@ -444,6 +452,13 @@ impl<'a> Check<'a> {
         let [of_file, of_marked] =
             [&args.file, &marked].map(|file| settings.on(is_sandbox, file, &args.read));
         let mark = format!("check --annotate {}", quoted_path(&marked));
+        // Headers, which are the keys where no config says otherwise, may be spelled as no form's are.
+        let is_key = |key: &str| {
+            let is_of_key = |c: char| c.is_ascii_alphanumeric() || "_.".contains(c);
+            key.starts_with(|c: char| c.is_ascii_lowercase()) && key.chars().all(is_of_key)
+        };
+        let fields = sheet.mapping.columns_of_fields();
+        let are_keys = fields.iter().all(|(key, _)| is_key(key));
         let more = json!({
             "source": source,
             "notes": notes,
@@ -452,27 +467,11 @@ impl<'a> Check<'a> {
             "run": of_file.run(),
             "check_marked": of_marked.on_file("check"),
             "is_marked": args.annotate.is_some(),
-            // Headers go out as keys that no form is likely to have.
-            "is_unmapped": settings.config_path.is_none() && has_no_keys(sheet),
+            "is_unmapped": settings.config_path.is_none() && !are_keys,
         });
         let screen = console::Term::stdout().size_checked();
         let lines = screen.map_or(SCREEN, |(rows, _)| rows.into());
         let lines = lines.clamp(24, SCREEN);
         output.print(&self.tally.text(&more, &self.headers, lines, output.look()))
     }
-}
-
-/// Whether some headers, which go out as keys where no config says otherwise, are spelled as no key is.
-fn has_no_keys(sheet: &Sheet) -> bool {
-    let is_key = |key: &str| {
-        let mut letters = key.chars();
-        key.starts_with(|c: char| c.is_ascii_lowercase())
-            && letters.all(|c| c.is_ascii_alphanumeric() || "_.".contains(c))
-    };
-    let fields = sheet.mapping.columns_of_fields();
-    fields.iter().any(|(key, _)| !is_key(key))
-}
-
-fn texts_of(notes: &[Note]) -> Vec<String> {
-    notes.iter().map(ToString::to_string).collect()
 }

@@ -79,15 +79,10 @@ pub async fn doctor(
             }
         }
     }
-    let Chart {
-        findings,
-        warnings,
-        failures,
-    } = chart;
-    let output = global.output;
-    let document = json!({ "failures": failures.len(), "warnings": warnings, "checks": findings });
-    output.show(&document, texts::DOCTOR, Value::Null)?;
-    let (failed, kinds): (Vec<_>, Vec<_>) = failures.into_iter().unzip();
+    let (failed, kinds): (Vec<_>, Vec<_>) = chart.failures.into_iter().unzip();
+    let document =
+        json!({ "failures": failed.len(), "warnings": chart.warnings, "checks": chart.findings });
+    global.output.show(&document, texts::DOCTOR, Value::Null)?;
     let Some(kind) = kinds.into_iter().min() else {
         return Ok(Kind::Nobody);
     };

@@ -243,10 +243,24 @@ impl Settings {
     pub fn typed(&self, file: &Path, read: &ReadArgs) -> Typed {
         // One that is no text is kept, and named, as any.
         let file = file.to_str().map_or(Path::new("FILE"), Path::new);
+        let options = serde_json::to_value(read).unwrap_or_default();
+        let mut reading: Vec<String> = Vec::new();
+        for (name, value) in options.as_object().into_iter().flatten() {
+            let several = value.as_array();
+            let values = several.map_or(std::slice::from_ref(value), Vec::as_slice);
+            for value in values.iter().filter(|value| !value.is_null()) {
+                let word = match value.as_str() {
+                    Some("\t") => "tab".to_owned(),
+                    Some(word) => quoted(word),
+                    None => value.to_string(),
+                };
+                reading.push(format!("--{name} {word}"));
+            }
+        }
         Typed {
             file: absolute(file),
             config: self.config_path.as_deref().map(absolute),
-            reading: as_typed(read),
+            reading: reading.join(" "),
         }
     }
 
@@ -407,23 +421,4 @@ pub fn from_here(path: &Path) -> String {
         // No command may mean another file.
         None => "FILE".to_owned(),
     }
-}
-
-/// How FILE is read, as it would be typed again.
-fn as_typed(args: &ReadArgs) -> String {
-    let options = serde_json::to_value(args).unwrap_or_default();
-    let mut typed: Vec<String> = Vec::new();
-    for (name, value) in options.as_object().into_iter().flatten() {
-        let several = value.as_array();
-        let values = several.map_or(std::slice::from_ref(value), Vec::as_slice);
-        for value in values.iter().filter(|value| !value.is_null()) {
-            let word = match value.as_str() {
-                Some("\t") => "tab".to_owned(),
-                Some(word) => quoted(word),
-                None => value.to_string(),
-            };
-            typed.push(format!("--{name} {word}"));
-        }
-    }
-    typed.join(" ")
 }

@@ -413,15 +413,9 @@ impl Annotator {
         by_place
     }
 
-    /// Writes the workbook, with the sums of its rows and the notes on its reading on the first sheet.
+    /// Writes the workbook, and on its first sheet how many rows, what is wrong with them, what the colours mean, what to do next, and how
+    /// the sheet was read: a line of the template is a row.
     pub fn finish(mut self, tally: &CheckTally, notes: &[String], out: impl Write) -> Result<()> {
-        self.write_overview(tally, notes)?;
-        self.book.finish(self.next_row - 1, out)
-    }
-
-    /// How many rows, what is wrong with them, what the colours mean, what to do next, and how the sheet was read: a line of the template
-    /// is a row.
-    fn write_overview(&mut self, tally: &CheckTally, notes: &[String]) -> Result<()> {
         let language = self.shape.language;
         let problems = tally
             .groups(true)
@@ -465,6 +459,6 @@ impl Annotator {
                 }?;
             }
         }
-        Ok(())
+        self.book.finish(self.next_row - 1, out)
     }
 }

@@ -97,7 +97,15 @@ impl Look {
     /// lines that it goes on in; leads below one another are equally wide. A line that begins with `$ ` is a command: it is never
     /// broken, so that it can be copied. Lines that begin with `|` and a tab are a table. No value has tabs, so none is taken for these.
     pub fn text(self, template: &str, values: impl Serialize) -> String {
-        let text = rendered_in(&self.painting(), template, Value::from(Serde(values)));
+        let mut environment = environment();
+        for (name, style) in STYLES {
+            let painted = move |text: String| self.paint(style, &printable(&text));
+            let painted = move |text| Value::from_safe_string(painted(text));
+            environment.add_filter(name, painted);
+        }
+        environment.add_filter("number", |number| format!("{:>9}  ", thousands(number)));
+        environment.add_global("is_narrow", self.width < 80);
+        let text = rendered_in(&environment, template, Value::from(Serde(values)));
         let lines: Vec<&str> = text.lines().collect();
         let kind = |line: &str| (line.starts_with("|\t"), line.contains('\t'));
         let blocks = lines.chunk_by(|above, below| kind(above) == kind(below));
@@ -181,18 +189,6 @@ impl Look {
             }
         }
         told
-    }
-
-    fn painting(self) -> Environment<'static> {
-        let mut environment = environment();
-        for (name, style) in STYLES {
-            let painted = move |text: String| self.paint(style, &printable(&text));
-            let painted = move |text| Value::from_safe_string(painted(text));
-            environment.add_filter(name, painted);
-        }
-        environment.add_filter("number", |number| format!("{:>9}  ", thousands(number)));
-        environment.add_global("is_narrow", self.width < 80);
-        environment
     }
 
     fn paint(self, style: Style, text: &str) -> String {

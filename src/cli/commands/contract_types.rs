@@ -1,8 +1,6 @@
 //! `contract-types`: lists the tenant's contract types; `pull` stores their forms, each as the API's own answer, so that a
 //! copy saved by hand serves as well. When a form was fetched is its file's time of change. `template` makes a sheet of one.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
 use super::check::form;
@@ -54,7 +52,21 @@ async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
         let answer = api.template_fields(id, &path.display().to_string()).await?;
         let refused = |failure| Error::of("contract_type_refused", &[&id, &failure]);
         let answer = answer.map_err(refused)?;
-        let pulled = store(id, &answer, &path)?;
+        let unreadable = |error| Error::of("form_unreadable.answer", &[&id, &error]);
+        let form = read_form(&answer).map_err(unreadable)?;
+        let before = read_text(&path).ok();
+        let before = before.and_then(|text| read_form(&text).ok());
+        // Whether it is there is told by writing into it.
+        let _ = std::fs::create_dir_all(path.parent().unwrap_or(&path));
+        write_bytes(&path, Readers::Everyone, answer.as_bytes())?;
+        let pulled = json!({
+            "id": id,
+            "name": form.name,
+            "file": path.display().to_string(),
+            "fields": form.fields.len(),
+            // Since the file that was there before, if there was one.
+            "changes": before.map(|before| form_changes(&before, &form)),
+        });
         // What is stored is told even if the next one fails.
         if !output.json {
             output.print(&output.look().text(texts::PULLED, &pulled))?;
@@ -65,25 +77,6 @@ async fn pull(ids: &[ContractTypeId], api: &Api, settings: &Settings) -> Ended {
         output.print_json(&json!({ "pulled": stored }))?;
     }
     Ok(Kind::Nobody)
-}
-
-/// Gives the document of the form as it is stored; `changes`: since the file that was there before, if there was one.
-fn store(id: ContractTypeId, answer: &str, path: &Path) -> Result<Value, Error> {
-    let unreadable = |error| Error::of("form_unreadable.answer", &[&id, &error]);
-    let form = read_form(answer).map_err(unreadable)?;
-    let before = read_text(path).ok();
-    let before = before.and_then(|text| read_form(&text).ok());
-    let folder = path.parent().unwrap_or(path);
-    // Whether it is there is told by writing into it.
-    let _ = std::fs::create_dir_all(folder);
-    write_bytes(path, Readers::Everyone, answer.as_bytes())?;
-    Ok(json!({
-        "id": id,
-        "name": form.name,
-        "file": path.display().to_string(),
-        "fields": form.fields.len(),
-        "changes": before.map(|before| form_changes(&before, &form)),
-    }))
 }
 
 /// The keys of the fields that the config says may not stay empty.

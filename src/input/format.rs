@@ -16,7 +16,7 @@ const NO_DATE: &str = "#####";
 /// The day that serial numbers count from, apart from the first sixty.
 const DAY_ZERO: civil::DateTime = civil::date(1899, 12, 30).at(0, 0, 0, 0);
 /// Beside a number they say of what it is so many.
-const SIGNS: &str = "%‰$€£¥";
+const SIGNS: &str = "%٪‰$€£¥";
 /// Workbooks of old Macs count from 1904 on.
 const DAYS_TO_1904: f64 = 1462.0;
 
@@ -48,6 +48,10 @@ type Condition = (fn(&f64, &f64) -> bool, f64);
 #[derive(Debug, Clone, PartialEq)]
 enum Shows {
     Plain,
+    /// As it is, and no zero: `#,###`.
+    Sparse,
+    /// `;;;`
+    Nothing,
     Date,
     /// The part of a date that was typed, in strftime's words: a program adds the first of the month, or the year of that day.
     Partly(&'static str),
@@ -56,12 +60,12 @@ enum Shows {
     /// Hours beyond a day go on counting.
     Duration,
     /// Places and literal characters that show digits which the number itself lacks: `00000000000` and `"0"0` give a phone its
-    /// leading zero back on the screen, and only there.
+    /// leading zero back on the screen, and only there; `"25/"0` makes a reference.
     Digits(Vec<Digit>),
     /// A word in the place of the number: `[=1]"Male"`.
     Label(String),
-    /// A sign or a word beside the number by which it means something else: `0%`, `0,"k"`, `[$$-409]0`.
-    Unit(String),
+    /// A sign or a word beside so many times the number by which it means something else: `0%`, `0,"k"`, `[$$-409]0`.
+    Unit(f64, String),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -87,6 +91,10 @@ impl CellFormat {
         };
         let (mut parts, mut rest) = (Vec::new(), code.chars());
         while !rest.as_str().is_empty() {
+            parts.push(Section::of(&mut rest));
+        }
+        // An empty part behind the last semicolon.
+        if code.ends_with(';') {
             parts.push(Section::of(&mut rest));
         }
         CellFormat { parts, written }
@@ -116,13 +124,17 @@ impl CellFormat {
         let first = self.parts.first().filter(|part| part.condition.is_none());
         let is_date = first
             .is_some_and(|part| matches!(part.shows, Shows::Date | Shows::Partly(_) | Shows::Time));
-        let is_plain = |part: &Section| part.shows == Shows::Plain;
+        let is_plain =
+            |part: &Section| matches!(part.shows, Shows::Plain | Shows::Sparse | Shows::Nothing);
         (is_date || self.parts.iter().all(is_plain)).then_some(is_date)
     }
 
     pub(super) fn cell(&self, number: f64, is_1904: bool) -> Cell {
         match self.shows(number) {
-            Shows::Plain => Cell::Number(number),
+            // What looks something up gives a zero for an empty cell.
+            Shows::Sparse | Shows::Nothing if number == 0.0 => Cell::Empty,
+            Shows::Plain | Shows::Sparse => Cell::Number(number),
+            Shows::Nothing => Cell::Label(String::new()),
             Shows::Date => date_cell(number, is_1904),
             // No date is sent that nobody wrote.
             Shows::Partly(form) => match date_cell(number, is_1904) {
@@ -131,21 +143,20 @@ impl CellFormat {
                 }
                 cell => cell,
             },
-            Shows::Time if !(0.0..1.0).contains(&number) => date_cell(number, is_1904),
+            Shows::Time if !(0.0..1.0).contains(&number) => match date_cell(number, is_1904) {
+                Cell::Date(at) => Cell::Text(at.strftime("%T").to_string()),
+                cell => cell,
+            },
             Shows::Time | Shows::Duration => {
                 let printer = SpanPrinter::new().hours_minutes_seconds(true).padding(2);
                 let time = duration(number, Unit::Second).unwrap_or_default();
                 Cell::Text(printer.duration_to_string(&time))
             }
-            Shows::Digits(places) => {
-                with_zeros(places, number).map_or(Cell::Number(number), Cell::Text)
-            }
+            Shows::Digits(places) => with_places(places, number),
             Shows::Label(word) => Cell::Label(word.clone()),
-            Shows::Unit(unit) if unit == "%" => {
-                Cell::Label(format!("{}%", Cell::Number(number * 100.0).as_shown()))
-            }
-            Shows::Unit(unit) => {
-                let shown = format!("{} {unit}", Cell::Number(number).as_shown());
+            Shows::Unit(times, unit) => {
+                let gap = if unit == "%" { "" } else { " " };
+                let shown = format!("{}{gap}{unit}", Cell::Number(number * times).as_shown());
                 Cell::Label(shown.trim_end().to_owned())
             }
         }
@@ -157,7 +168,8 @@ impl Section {
     fn of(rest: &mut Chars<'_>) -> Section {
         let (mut digits, mut is_plain, mut condition) = (Vec::new(), true, None);
         let (mut is_day, mut is_time, mut is_duration) = (false, false, false);
-        let (mut is_year, mut is_era) = (false, false);
+        let (mut is_month, mut is_year, mut is_era) = (false, false, false);
+        let mut times = 1.0;
         // A comma behind the last digit divides by a thousand.
         let mut is_divided = false;
         while let Some(c) = rest.next() {
@@ -180,14 +192,19 @@ impl Section {
                 }
                 'd' | 'D' => is_day = true,
                 'y' | 'Y' => is_year = true,
-                'm' | 'h' | 's' | 'M' | 'H' | 'S' => is_time = true,
+                // Minutes, where hours or seconds stand beside them.
+                'm' | 'M' => is_month = true,
+                'h' | 's' | 'H' | 'S' => is_time = true,
                 ' ' | '-' | '+' | '(' | ')' | ':' => digits.push(Digit::Literal(c)),
                 _ => {
                     // Years of other calendars.
                     is_era |= matches!(c, 'e' | 'b');
                     is_plain = false;
                     is_divided |= c == ',';
-                    digits.extend(SIGNS.contains(c).then_some(Digit::Literal(c)));
+                    // In quotes it is a sign alone.
+                    times *= if c == '%' { 100.0 } else { 1.0 };
+                    let is_sign = c == '/' || SIGNS.contains(c);
+                    digits.extend(is_sign.then_some(Digit::Literal(c)));
                 }
             }
         }
@@ -197,7 +214,11 @@ impl Section {
             () if is_day => Shows::Partly("%-d/%-m"),
             () if is_year => Shows::Partly("%-m/%Y"),
             () if is_time => Shows::Time,
-            () => of_digits(digits, is_plain, is_divided, condition.is_some()),
+            () if is_month => Shows::Partly("%-m"),
+            () => match of_digits(digits, is_plain, is_divided, condition.is_some()) {
+                Shows::Unit(_, unit) => Shows::Unit(times, unit),
+                shows => shows,
+            },
         };
         Section { condition, shows }
     }
@@ -217,6 +238,11 @@ fn condition_of(tag: &str) -> Option<Condition> {
     Some((holds, number.trim().parse().ok()?))
 }
 
+/// Whether a character beside a number says something that the number does not; a zero alone is one.
+fn is_telling(c: char) -> bool {
+    c.is_alphanumeric() && c != '0' || SIGNS.contains(c)
+}
+
 fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditional: bool) -> Shows {
     let literal = |digit: &Digit| match digit {
         Digit::Literal(c) => Some(*c),
@@ -226,25 +252,36 @@ fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditiona
     let word = literals.trim();
     // Beside a currency, what shows a number below zero or a zero says nothing else: `"EGP" "-"??`.
     let money = word.replace(['-', '+', '(', ')', ' '], "");
-    let is_telling = word.contains(|c: char| c.is_alphabetic() || SIGNS.contains(c));
+    let is_telling = word.contains(is_telling);
     let has_places = digits.iter().any(|digit| literal(digit).is_none());
     let always = digits.iter().filter(|&&digit| digit == Digit::Always);
-    let adds_zero = always.count() > 1 || digits.contains(&Digit::Literal('0'));
+    let always = always.count();
+    let adds_digits = always > 1 || word.contains(char::is_numeric);
     match () {
         () if is_plain && is_telling && !has_places => Shows::Label(word.to_owned()),
         // Those of a code too: `"APP-"0000`.
-        () if is_plain && adds_zero && has_places && !is_conditional => Shows::Digits(digits),
+        () if is_plain && adds_digits && has_places && !is_conditional => Shows::Digits(digits),
         () if is_divided || is_telling && currency_of(&money).is_none() => {
-            Shows::Unit(word.to_owned())
+            Shows::Unit(1.0, word.to_owned())
         }
+        () if always > 0 || !word.is_empty() => Shows::Plain,
+        () if has_places => Shows::Sparse,
+        () if is_plain => Shows::Nothing,
         () => Shows::Plain,
     }
 }
 
-/// The number as the format shows it, when that has digits which the number lacks.
-fn with_zeros(places: &[Digit], number: f64) -> Option<String> {
+/// The number as the format shows it, when that has digits, letters or signs which the number lacks.
+fn with_places(places: &[Digit], number: f64) -> Cell {
     if !(0.0..MAX_EXACT).contains(&number) || number.fract() != 0.0 {
-        return None;
+        let mut places = places.iter();
+        let is_more = places.any(|place| matches!(place, Digit::Literal(c) if is_telling(*c)));
+        let cell = Cell::Number(number);
+        return if is_more {
+            Cell::Label(cell.shown())
+        } else {
+            cell
+        };
     }
     let plain = number.to_string();
     let mut left: Vec<char> = plain.chars().collect();
@@ -263,8 +300,12 @@ fn with_zeros(places: &[Digit], number: f64) -> Option<String> {
         }
     }
     let shown: String = backwards.iter().rev().collect();
-    let digits = shown.chars().filter(char::is_ascii_digit);
-    (!digits.eq(plain.chars())).then(|| shown.trim().to_owned())
+    let telling = shown.chars().filter(|c| *c == '0' || is_telling(*c));
+    if telling.eq(plain.chars()) {
+        Cell::Number(number)
+    } else {
+        Cell::Text(shown.trim().to_owned())
+    }
 }
 
 fn date_cell(serial: f64, is_1904: bool) -> Cell {

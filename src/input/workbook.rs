@@ -104,13 +104,17 @@ impl Book {
         let (mut sheets, mut tables) = (Vec::new(), Tables::default());
         package.elements(path, |element| match element.local_name().as_ref() {
             "sheet" => sheets.extend(sheet_part(element, &relations)),
-            "workbookPr" => tables.is_1904 = is_set(element, "date1904"),
-            "calcPr" => tables.is_uncalculated = is_set(element, "fullCalcOnLoad"),
+            // Extensions have elements of the same name.
+            "workbookPr" => tables.is_1904 |= is_set(element, "date1904"),
+            "calcPr" => tables.is_uncalculated |= is_set(element, "fullCalcOnLoad"),
             _ => {}
         })?;
         if let Some(part) = target(&relations, "sharedStrings") {
             // Where texts cannot be read, the cells that refer to them say so; a sheet that has none needs none.
-            let _ = read_texts(&mut package, part, &mut tables.texts);
+            // Their checksum stands behind the last one.
+            if read_texts(&mut package, part, &mut tables.texts).is_err() {
+                tables.texts.clear();
+            }
         }
         if let Some(part) = target(&relations, "styles").filter(|part| package.has(part)) {
             tables.formats = formats(&mut package, part)?;

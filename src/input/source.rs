@@ -229,7 +229,7 @@ pub(super) fn with_header(
     known.refuse_customer(&place, &header, wanted.is_some())?;
     known.refuse_names_above(&place, &source)?;
     if wanted.is_none() && header.number.0 > 1 {
-        refuse_customer_above(&place, &source)?;
+        known.refuse_customer_above(&place, &source)?;
         source.notes.push(Note::of("header_row", &[&header.number]));
     }
     if source.is_guess {
@@ -317,9 +317,8 @@ impl KnownHeaders {
                 least = least.max(2);
             }
         }
-        let filled = |row: &Row| row.cells.iter().filter(|cell| !cell.is_empty()).count();
-        let has_titles = rows.iter().map(filled).max()? >= 3;
-        let below = || rows.iter().position(|row| has_titles && filled(row) > 1);
+        let has_titles = rows.iter().map(Row::filled).max()? >= 3;
+        let below = || rows.iter().position(|row| has_titles && row.filled() > 1);
         best.or_else(below).or(Some(0))
     }
 
@@ -391,25 +390,26 @@ impl KnownHeaders {
             Ok(())
         }
     }
-}
 
-/// A header that was sorted among the rows has customers above it, whom nobody would miss. They have their phone where those below have
-/// it; a title such as `Contact`, `01012345678` seldom does.
-fn refuse_customer_above(place: &str, source: &Source) -> Result<(), Error> {
-    let below = &source.waiting;
-    let tells = |row: &Row, at| is_personal(&row.cell(at).as_shown());
-    let is_so_below = |at| below.is_empty() || below.iter().any(|row| tells(row, at));
-    let is_customer = |row: &&Row| {
-        let named = source.columns.iter().map(|column| column.index);
-        let filled = named.clone().filter(|&at| !row.cell(at).is_empty());
-        let is_told = |at| tells(row, at) && is_so_below(at);
-        filled.count() >= named.len().div_ceil(2).max(2) && named.clone().any(is_told)
-    };
-    let customer = source.layout.titles.iter().find(is_customer);
-    customer.map_or(Ok(()), |row| {
+    /// A header that was sorted among the rows, or is another table's, has customers above it, whom nobody would miss. They have their
+    /// phone where those below have it, or below a header of theirs; a title such as `Contact`, `01012345678` seldom does.
+    fn refuse_customer_above(&self, place: &str, source: &Source) -> Result<(), Error> {
+        let tells = |row: &Row, at| is_personal(&row.cell(at).as_shown());
+        let is_so_below = |at| source.waiting.iter().any(|row| tells(row, at));
+        let mut may_be_anywhere = source.waiting.is_empty();
+        let is_customer = |row: &&Row| {
+            let (filled, has_names) = (row.filled(), self.hits(row) > 0);
+            let is_told = |at| tells(row, at) && (may_be_anywhere || is_so_below(at));
+            let is_told = (0..row.cells.len()).any(is_told);
+            may_be_anywhere |= filled > 1 && has_names && !holds_values(row);
+            filled > 1 && (!has_names || filled >= source.columns.len().div_ceil(2)) && is_told
+        };
+        let Some(row) = source.layout.titles.iter().find(is_customer) else {
+            return Ok(());
+        };
         let (row, header) = (row.number, source.header_row);
         Err(Error::of("customer_above_header", &[&place, &row, &header]))
-    })
+    }
 }
 
 fn holds_values(row: &Row) -> bool {

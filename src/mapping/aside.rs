@@ -105,15 +105,18 @@ impl Mapping {
         let is_moved = own.iter().any(|(at, cell)| names.get(*at) != Some(cell));
         // `موبايل الضامن` below `الموبايل`: those who sign speak of people as well.
         let recipient = self.phone.iter().chain(&self.email);
-        let mut recipient = recipient.flat_map(|field| field.columns.iter().map(|&at| &names[at]));
+        let mut recipients = recipient.flat_map(|field| field.columns.iter().map(|&at| &names[at]));
         let is_there = |name: &String| {
             let name = name.strip_prefix("ال").unwrap_or(name);
             filled.iter().any(|(_, cell)| fold(cell).contains(name))
         };
         let are_theirs = filled.len() >= LEAST_COLUMNS
             && filled.iter().all(|(_, cell)| is_of_another_person(cell))
-            && recipient.any(is_there);
-        are_theirs || own.len() >= LEAST_COLUMNS && is_moved
+            && recipients.clone().any(is_there);
+        // Two words of the header are enough where one is that of the phones, which no customer has.
+        let has_own = recipients.any(|name| own.iter().any(|(_, it)| it == name));
+        let least = if has_own { 2 } else { LEAST_COLUMNS };
+        are_theirs || own.len() >= least && is_moved
     }
 
     /// What the texts of a row say that it is, if they name nobody.

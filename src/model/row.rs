@@ -255,4 +255,9 @@ impl Row {
         const EMPTY: &Cell = &Cell::Empty;
         self.cells.get(index).unwrap_or(EMPTY)
     }
+
+    /// How many of its cells hold anything.
+    pub fn filled(&self) -> usize {
+        self.cells.iter().filter(|cell| !cell.is_empty()).count()
+    }
 }

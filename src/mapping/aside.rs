@@ -8,7 +8,7 @@ use super::bind::Mapping;
 use super::guess::{header_names, is_of_another_person};
 use super::names::{WORDS, fold, fold_value, visible};
 use super::value::Kind;
-use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Row};
+use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Judged, Row, Verdict};
 
 /// Every name by which headers are known, folded.
 static KNOWN: LazyLock<HashSet<String>> =
@@ -96,9 +96,12 @@ impl Mapping {
 
     /// Whether the row is the header of another table below, with the columns in another order or of another person: what follows is
     /// read wrongly.
-    pub fn is_header_of_another(&self, row: &Row) -> bool {
+    pub fn is_header_of_another(&self, judged: &Judged) -> bool {
+        let (Verdict::Invalid(_) | Verdict::Aside(Aside::Header)) = judged.verdict else {
+            return false;
+        };
         let names: Vec<String> = self.names.iter().map(|name| fold(name)).collect();
-        let filled = self.filled(row);
+        let filled = self.filled(&judged.row);
         let filled: Vec<_> = filled.map(|(at, cell)| (at, cell.as_shown())).collect();
         let own = filled.iter().map(|(at, cell)| (*at, fold(cell)));
         let own: Vec<_> = own.filter(|(_, cell)| names.contains(cell)).collect();

@@ -151,9 +151,7 @@ impl Sheet {
                         return Err(Error::of("date_system_unsure", &fills));
                     }
                     match &judged.verdict {
-                        Verdict::Invalid(_) | Verdict::Aside(Aside::Header)
-                            if mapping.is_header_of_another(&judged.row) =>
-                        {
+                        _ if mapping.is_header_of_another(&judged) => {
                             return Err(header_again(&self.input, header, row));
                         }
                         Verdict::Invalid(_) => mapping.show_unused(&mut judged.row),

@@ -67,10 +67,10 @@ pub(super) fn digits(
     }
 }
 
-/// Without what programs append that take an id for a number.
+/// Without what programs append that take an id for a number; people part a phone's pairs of digits by points.
 pub fn whole(id: &str) -> &str {
     let whole = id.strip_suffix(".0").or_else(|| id.strip_suffix(".00"));
-    let whole = whole.filter(|whole| whole.ends_with(|c: char| c.is_ascii_digit()));
+    let whole = whole.filter(|whole| is_digits(whole.strip_prefix('+').unwrap_or(whole)));
     whole.unwrap_or(id)
 }
 

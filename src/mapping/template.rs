@@ -206,7 +206,7 @@ const NUMBERS_COMPARED: &str =
 fn reason_against(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
     use Token::{
         BlockStart, Dot, Eq, Float, Gt, Gte, Ident, Int, Lt, Lte, Mul, Ne, ParenClose, ParenOpen,
-        Pipe,
+        Pipe, Plus,
     };
     let ends_a_number = || match before {
         [.., Pipe, Ident(filter)] => is_listed(NUMBER_FILTERS, filter),
@@ -229,6 +229,9 @@ fn reason_against(before: &[Token<'_>], rest: &[Token<'_>]) -> Option<String> {
         }
         (_, [Eq | Ne, rest @ ..]) if has_a_number(rest) && compares_a_text(rest) => {
             format!("{NUMBERS_COMPARED}, or the number in quotes")
+        }
+        (_, [Plus, rest @ ..]) if compares_a_text(rest) => {
+            format!("{NUMBERS_COMPARED}; texts are joined by `~`")
         }
         (_, [Mul, Int(_) | Float(_), after, ..]) if ends_a_number() && !matches!(after, Pipe) => {
             return None;

@@ -198,7 +198,13 @@ fn apart(western: &str) -> (&str, Option<u64>) {
         .trim_start();
     let [first, second] = [before, behind].map(currency_of);
     let is_word = |part: &str, currency: Option<u64>| part.is_empty() || currency.is_some();
-    let begin = if is_word(before, first) { begin } else { 0 };
+    // Between the two, a dash may be no sign: `LE - 5000`.
+    let is_sign = !before.is_empty() && text[begin..].starts_with(['-', '\u{2212}']);
+    let begin = if is_word(before, first) && !is_sign {
+        begin
+    } else {
+        0
+    };
     let end = if is_word(behind, second) {
         last + 1
     } else {

@@ -248,6 +248,11 @@ fn note_columns(met: &mut Source, element: &BytesStart<'_>) {
     let (Some(first @ 1..), Some(last)) = (number(element, "min"), number(element, "max")) else {
         return;
     };
+    // In no sheet do they overlap, unless it is made to be slow.
+    let is_known = |at| met.hidden_columns.contains(at) || met.layout.widths.contains_key(at);
+    if is_known(&(first - 1)) {
+        return;
+    }
     let columns = first - 1..usize::min(last, STYLED_COLUMNS);
     let width: Option<f64> = number(element, "width");
     if is_set(element, "hidden") || width == Some(0.0) {

@@ -90,11 +90,7 @@ impl Field {
     pub fn read<'a>(&'a self, column: usize, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
         let kind = self.template.as_ref().map_or(&self.kind, |it| &it.number);
         let evidence = self.by_column.get(&column).copied().unwrap_or_default();
-        evidence.vouches_for(kind, cell)?;
-        match evidence.verdict() {
-            Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
-            verdict => kind.read_by(verdict.unwrap_or_default(), cell),
-        }
+        evidence.read(kind, cell)
     }
 
     /// A cell's text for its template, which reads each number by itself: refused where the column proves another.

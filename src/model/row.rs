@@ -112,12 +112,18 @@ impl Cell {
             Cell::Merged { .. } => "#REF!".to_owned(),
             Cell::Number(number) if !number.is_finite() => "#NUM!".to_owned(),
             Cell::Error(word) if is_error_word(word) => return Cow::Borrowed(self),
-            Cell::Error(text) | Cell::Label(text) | Cell::Undecodable(text) => {
-                format!("#VALUE! {text}")
+            Cell::Error(_) | Cell::Label(_) | Cell::Undecodable(_) => {
+                return Cow::Owned(self.refused());
             }
             _ => return Cow::Borrowed(self),
         };
         Cow::Owned(Cell::Error(words))
+    }
+
+    /// What it shows, behind an error word, so that nobody sends it uncorrected.
+    #[must_use]
+    pub fn refused(&self) -> Cell {
+        Cell::Error(format!("#VALUE! {}", self.as_shown()))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::cli::settings::Settings;
 use crate::clock;
 use crate::error::{Ended, Error, Result};
 use crate::ledger::Reader;
+use crate::mapping::value::Proofs;
 use crate::model::{Cell, RowNumber, RunId, Status};
 use crate::report::{Export, ExportFormat, PEOPLE, ReportData, is_added, write_html};
 
@@ -149,6 +150,7 @@ fn write_results(
     export.write(format, out, &mut |take| {
         let mut runs = runs.iter().zip(&places);
         runs.try_for_each(|((run, rows), places)| {
+            let proofs = proofs(opened, *run, only)?;
             opened.reader.results(*run, only, &mut |mut row| {
                 let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
                 let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
@@ -156,6 +158,11 @@ fn write_results(
                     return Ok(());
                 }
                 written += 1;
+                for (cell, proofs) in row.cells.iter_mut().zip(&proofs) {
+                    if proofs.is_misread(cell) {
+                        *cell = cell.refused();
+                    }
+                }
                 let cells = std::mem::replace(&mut row.cells, vec![Cell::Empty; columns.len()]);
                 for (cell, place) in cells.into_iter().zip(places) {
                     if let Some(place) = place {
@@ -167,6 +174,21 @@ fn write_results(
         })
     })?;
     Ok(written)
+}
+
+/// What the cells of each column prove, where rows are left out that may tell how others are meant.
+fn proofs(opened: &Opened<'_>, run: RunId, only: &[Status]) -> Result<Vec<Proofs>> {
+    let mut proofs: Vec<Proofs> = Vec::new();
+    if !only.is_empty() {
+        opened.reader.results(run, &[], &mut |row| {
+            proofs.resize_with(proofs.len().max(row.cells.len()), Proofs::default);
+            for (proofs, cell) in proofs.iter_mut().zip(&row.cells) {
+                proofs.see(cell, only.contains(&row.status));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(proofs)
 }
 
 /// Puts a sheet's columns behind those of others, but for the ones that are there, and gives where each stands. What an earlier export

@@ -159,6 +159,44 @@ impl Evidence {
             proved => Ok(proved),
         }
     }
+
+    /// Reads a cell by what its column proves.
+    pub fn read<'a>(self, kind: &'a Kind, cell: &'a Cell) -> Result<Option<Reading<'a>>, Fault> {
+        self.vouches_for(kind, cell)?;
+        match self.verdict() {
+            Err(conflict) if kind.depends_on_convention(cell) => Err(conflict),
+            verdict => kind.read_by(verdict.unwrap_or_default(), cell),
+        }
+    }
+}
+
+/// What the cells of a column prove, whatever field they are for: all of them, and those that are given back.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Proofs([[Evidence; 2]; 2]);
+
+impl Proofs {
+    fn kinds() -> [Kind; 2] {
+        let (input, output, decimal) = (None, "%F".to_owned(), None);
+        [Kind::Date { input, output }, Kind::Number { decimal }]
+    }
+
+    pub fn see(&mut self, cell: &Cell, is_given_back: bool) {
+        for (kind, [all, given_back]) in Self::kinds().iter().zip(&mut self.0) {
+            all.see(kind, cell);
+            if is_given_back {
+                given_back.see(kind, cell);
+            }
+        }
+    }
+
+    /// Whether a cell would be read, and not as it was, where nothing else is given back.
+    pub fn is_misread(&self, cell: &Cell) -> bool {
+        let mut kinds = Self::kinds().into_iter().zip(self.0);
+        kinds.any(|(kind, [all, given_back])| {
+            let read = given_back.read(&kind, cell);
+            read.is_ok_and(|read| all.read(&kind, cell) != Ok(read))
+        })
+    }
 }
 
 /// Whether a cell holds a word that people and programs write for nothing at all, such as `n/a`.

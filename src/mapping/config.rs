@@ -247,7 +247,9 @@ impl TryFrom<String> for Text {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let is_there = !visible(&text).is_empty();
-        is_there.then_some(Text(text)).ok_or("is empty\n")
+        is_there.then_some(Text(text)).ok_or(
+            "is empty\nwrite between the quotes what is meant; a remark behind it may name it",
+        )
     }
 }
 

@@ -123,7 +123,7 @@ fn what_a_config_says_of_the_company_holds_for_another_sheet_of_it() {
     let world = World::new();
     let company = "[session]\nminimal_signature_flow = false\n[result]\nlink = \"https://a.example/{{ token }}\"\n\
                    [follow]\nstage = \"State\"\n[identity]\ncolumns = [\"No\"]\n";
-    let own = "[source]\ndelimiter = \";\"\nhidden = \"skip\"\n[recipient]\nphone = \"Tel\"\ncountry = \"SA\"\nlandlines = true\n\
+    let own = "[source]\ndelimiter = \";\"\nhidden = \"skip\"\n[recipient]\nphone = \"\"\ncountry = \"SA\"\nlandlines = true\n\
                [contract]\ntypes = [415]\n[fields.415]\nfullName = \"Who\"\n";
     world.config(&format!("{company}{own}"));
     // Numbers of the company's country, which are none of Egypt's.

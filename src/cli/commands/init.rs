@@ -37,9 +37,12 @@ pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
         ledger: global.ledger.clone(),
         ..Settings::default()
     };
-    // As far as what holds so far can be read: it may be what is to be replaced.
+    // As far as what holds so far can be read: it may be what is to be replaced, and wait for a word that is missing.
     let holds = Settings::find(global, Some(&args.file)).unwrap_or_default();
-    bare.config.recipient.country = holds.config.recipient.country;
+    let replaced = replaced(args, global);
+    let country = replaced.get("recipient").and_then(|it| it.get("country"));
+    let country = country.and_then(|it| it.clone().try_into().ok());
+    bare.config.recipient.country = country.unwrap_or(holds.config.recipient.country);
     let mut found = Draft::of(args, &bare, &input)?;
     found.refuse_headers_twice()?;
     if output.can_ask() && !args.yes {
@@ -52,7 +55,7 @@ pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
     } else if !output.json {
         found.show(output);
     }
-    let text = found.to_toml(replaced(args, global));
+    let text = found.to_toml(replaced);
     write_bytes(&config, Readers::Everyone, text.as_bytes())?;
     if !found.proposal.knows_types() {
         return Err(found.contract_open(&config));
@@ -63,7 +66,8 @@ pub fn init(args: &InitArgs, mut global: Global, output: Output) -> Ended {
         let open = || Error::of("config_invalid.no_recipient", &[]);
         return is_whole.then_some(Kind::Nobody).ok_or_else(open);
     }
-    let settings = Settings::find(global, Some(&args.file))?;
+    let settings = Settings::find(global, Some(&args.file));
+    let settings = settings.inspect_err(|_| output.say(&found.said(&config, &bare)))?;
     output.say(&found.said(&config, &settings));
     let check_args = CheckArgs {
         file: args.file.clone(),

@@ -352,6 +352,7 @@ pub(crate) struct Words {
     pub reach: HashSet<String>,
     pub other_people: HashSet<String>,
     pub guarantors: HashSet<String>,
+    pub phoneless: HashSet<String>,
     pub companies: HashSet<String>,
     pub products: HashSet<String>,
     pub product_names: Vec<String>,

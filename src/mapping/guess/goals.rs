@@ -3,12 +3,13 @@
 //! is for: as a person said, as a column tells, as headers name them, or the only form there is.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
 use super::column::{ColumnGuess, Profile, Target};
 use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, VERY_NEAR, all, has_word,
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, PERHAPS, VERY_NEAR, all, has_word,
     is_arabic, is_of_customer,
 };
 use crate::mapping::form::{choice_pairs, concept_of, form_field, names_of, type_of};
@@ -98,6 +99,21 @@ pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
             column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
         }
     }
+}
+
+static PEOPLE: LazyLock<Vec<NameWords>> = LazyLock::new(|| {
+    let keys = [FULL_NAME, FIRST_NAME, LAST_NAME].into_iter();
+    let concepts = keys.filter_map(|key| WORDS.concept(key));
+    all(concepts.flat_map(|it| it.names.iter().chain(&it.weak)))
+});
+
+/// Whether the people whom a column names are customers; none where it names nobody who is known.
+fn names_customers(column: &ColumnGuess) -> Option<bool> {
+    let ColumnGuess { words, profile, .. } = column;
+    let are_others = words.whole.are_of_another || words.whole.people().next().is_some();
+    let are_words = profile.words >= 0.5 && !profile.are_answers();
+    let are_people = || are_others || words.score(&PEOPLE, &[]) >= BY_WEAK_NAME;
+    (are_words && are_people()).then_some(!are_others)
 }
 
 #[derive(Debug, Clone)]
@@ -292,6 +308,33 @@ impl Goal {
         column.profile.were(self.field_type) && !columns.iter().any(has_them)
     }
 
+    /// Whether it may be another person's: it does not say whose it is, and stands behind somebody's name of whom no other column is
+    /// (`Guarantor`, `Mobile`), or behind nobody's beside one that says so (`Mobile`, `Buyer`, `Buyer tel`).
+    pub fn may_be_anothers(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> bool {
+        let (role, header) = (self.role(), column.header());
+        let is_told = is_of_customer(header) || role.is_some_and(|it| it.nearness(header) > 1);
+        if is_told || role.is_none() && self.field_type != FieldType::EgyptNationalId {
+            return false;
+        }
+        let such = columns
+            .iter()
+            .filter(|it| self.vote(&it.profile) >= Vote::For);
+        let mut such = such.map(|it| &it.words);
+        let before = columns.iter().rev();
+        let before = before.filter(|it| it.column.index < column.column.index);
+        let mut people = before.filter_map(|it| Some((&it.words.whole, names_customers(it)?)));
+        match people.next() {
+            Some((_, true)) => false,
+            Some((person, false)) => !such.any(|it| it.whole.people().any(|it| person.has(it))),
+            None => such.any(|it| {
+                let may_be = it.first.is_none()
+                    && (PERHAPS..BY_LIKENESS).contains(&it.score(&self.names, &self.weak));
+                let mut names = columns.iter().filter(|it| it.profile.are_names());
+                may_be && names.any(|person| it.whole.hold(&person.words.whole))
+            }),
+        }
+    }
+
     /// How well one of the columns fits, the more the better, and whether that is good enough to be used unseen; none when it does not.
     pub fn fit(&self, column: &ColumnGuess, columns: &[ColumnGuess]) -> Option<(f64, bool)> {
         let (header, profile) = (&column.words, &column.profile);
@@ -350,7 +393,11 @@ impl Goal {
             && header.whole.has_one_of(&WORDS.companies);
         Some((
             rank,
-            is_sure && !is_scaled && !is_offices && self.is_certain(),
+            is_sure
+                && !is_scaled
+                && !is_offices
+                && !self.may_be_anothers(column, columns)
+                && self.is_certain(),
         ))
     }
 }

@@ -15,7 +15,7 @@ pub(super) const BY_WEAK_NAME: f64 = 0.6;
 /// A name spelled nearly so; up to a fifth more when it is very near.
 pub(super) const BY_LIKENESS: f64 = 0.38;
 /// A name among words that nobody knows, which may say whose it is.
-const PERHAPS: f64 = 0.3;
+pub(super) const PERHAPS: f64 = 0.3;
 /// Below this likeness of spelling two names are two things.
 const LIKE_ENOUGH: f64 = 0.8;
 /// Beyond that, this much more is a slip of the pen.
@@ -97,6 +97,13 @@ impl NameWords {
         self.are_of_another || self.has_one_of(&WORDS.other_people)
     }
 
+    /// The words for somebody beside the customer who may have a phone of his own.
+    pub fn people(&self) -> impl Iterator<Item = &str> {
+        let is_person =
+            |word: &&str| WORDS.other_people.contains(*word) && !WORDS.phoneless.contains(*word);
+        self.each().filter(is_person)
+    }
+
     /// They are a name that the table knows, or speak of somebody beside the customer.
     pub fn say_something_else(&self) -> bool {
         self.say(&OTHER_WORDS) || self.say(&KNOWN_WORDS) || self.speak_of_another_person()
@@ -119,7 +126,11 @@ impl NameWords {
 
     /// All words of a name are among them.
     pub fn hold(&self, name: &NameWords) -> bool {
-        name.each().all(|word| self.each().any(|own| own == word))
+        name.each().all(|word| self.has(word))
+    }
+
+    pub fn has(&self, word: &str) -> bool {
+        self.each().any(|own| own == word)
     }
 
     pub fn has_one_of(&self, known: &HashSet<String>) -> bool {

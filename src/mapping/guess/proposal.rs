@@ -260,7 +260,11 @@ impl Proposal {
                 first, preferred, ..
             } = &column.words;
             let place = match first {
-                Some((first, number)) if first.say(&goal.names) => number.unwrap_or(2),
+                Some((first, number))
+                    if first.say(&goal.names) && !goal.may_be_anothers(column, &self.columns) =>
+                {
+                    number.unwrap_or(2)
+                }
                 _ if column.column.is_hidden => return None,
                 _ if preferred.as_ref().is_some_and(|it| it.say(&goal.names)) => 0,
                 _ => return None,

@@ -340,7 +340,7 @@ fn at_a_terminal_a_header_that_is_a_customers_is_masked_throughout() {
 /// One contract type's form is stored, and the sheet has two products.
 #[test]
 fn a_column_of_products_is_asked_about_and_never_left_out() {
-    const ROWS: &str = "01012345678,Mona,Personal loan\n01012345679,Ali,Car lease\n";
+    const ROWS: &str = "01012345678,Mona,Personal loan\n01012345679,Ali,Personal loan / car\n";
     for (header, forms) in rows::<(&str, bool)>("init.products") {
         let world = World::new();
         if forms {
@@ -351,7 +351,7 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
         let loan = if forms { "414" } else { "…" };
         let lines = [
             format!("column = \"{header}\""),
-            format!("values = {{ \"Personal loan\" = {loan}, \"Car lease\" = … }}"),
+            format!("values = {{ \"Personal loan\" = {loan}, \"Personal loan / car\" = … }}"),
         ];
         ended.complains_of("stand as remarks");
         // They may be anybody's cells.
@@ -368,7 +368,7 @@ fn a_column_of_products_is_asked_about_and_never_left_out() {
     assert_eq!(code, 0, "{screen}");
     wrote(
         &world,
-        "values = { \"Personal loan\" = 414, \"Car lease\" = 415 }",
+        "values = { \"Personal loan\" = 414, \"Personal loan / car\" = 415 }",
     );
 }
 

@@ -533,7 +533,13 @@ fn form_called(value: &str, forms: &BTreeMap<ContractTypeId, Form>) -> Option<Co
     };
     let mut named: Vec<ContractTypeId> = called(value).collect();
     if named.is_empty() {
-        named = parts_of(value).flat_map(called).collect();
+        let is_one = |part: &&str| called(part).next().is_some();
+        let (ours, others): (Vec<&str>, Vec<&str>) = parts_of(value).partition(is_one);
+        // What no form is called by says which of its loans is meant (`Personal loan - top-up`), but in another script.
+        let is_said_twice = |ours: &&str| others.iter().all(|it| is_arabic(it) != is_arabic(ours));
+        if others.len() <= 1 && ours.iter().all(|it| is_said_twice(it)) {
+            named = ours.into_iter().flat_map(called).collect();
+        }
     }
     match named[..] {
         [only] => Some(only),

@@ -15,7 +15,7 @@ use crate::error::{Ended, Error, Kind};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{
-    ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person,
+    ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person, is_of_customer,
 };
 use crate::mapping::names::{HeaderMask, fold, western_digits};
 use crate::mapping::value::DateOrder;
@@ -141,7 +141,12 @@ impl<'a> Draft<'a> {
             Some((is_of_another_person(&sheets[at]), headers))
         };
         // Of several that look alike, the first that is filled.
-        let is_meant = |at: &usize| understood(at).is_some() && best.map(looks) == Some(looks(*at));
+        let is_best = |at: usize, best: usize| {
+            let [one, other] = [at, best].map(|at| (is_of_customer(&sheets[at]), looks(at)));
+            one == other
+        };
+        let is_meant =
+            |at: &usize| understood(at).is_some() && best.is_some_and(|best| is_best(*at, best));
         let best = (0..seen.len()).find(is_meant);
         // Where none has customers, the one that cannot be read may be the one that is meant.
         let broken = seen.iter().position(Result::is_err);
@@ -209,11 +214,13 @@ impl<'a> Draft<'a> {
         columns.filter(|column| column.target.is_some())
     }
 
-    /// How many cells are understood, if it is known whom to invite; before it, whether the sheet's name speaks of nobody else.
-    fn understood(&self) -> Option<(bool, usize)> {
+    /// How many cells are understood, if it is known whom to invite; before it, whether the sheet's name speaks of nobody else, and
+    /// of customers.
+    fn understood(&self) -> Option<((bool, bool), usize)> {
         let cells = self.used().map(|column| column.profile.count).sum();
-        let is_others = self.sheet.as_deref().is_some_and(is_of_another_person);
-        (self.proposal.knows_recipient() && cells > 0).then_some((!is_others, cells))
+        let name = self.sheet.as_deref().unwrap_or_default();
+        let is_own = (!is_of_another_person(name), is_of_customer(name));
+        (self.proposal.knows_recipient() && cells > 0).then_some((is_own, cells))
     }
 
     /// The config. Of how FILE is read it has the sheet alone, where that was chosen: every sheet of the folder is read by it, so that

@@ -200,7 +200,7 @@ pub(super) fn has_word(header: &str, known: &HashSet<String>) -> bool {
 }
 
 /// Whether a header says that it is the customer's, by a word that means nobody else.
-pub(super) fn is_of_customer(header: &str) -> bool {
+pub(crate) fn is_of_customer(header: &str) -> bool {
     let others = [&WORDS.beneficiaries, &WORDS.reach];
     has_word(header, &WORDS.customers) && !others.iter().any(|it| has_word(header, it))
 }

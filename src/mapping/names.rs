@@ -121,9 +121,14 @@ pub fn speaks_of_others(text: &str) -> (bool, bool) {
                 .is_some_and(|it| people.contains(it))
     };
     let words = words(text);
-    let (others, mut rest): (Vec<_>, Vec<_>) = words.iter().partition(is_other);
+    let (people, mut rest): (Vec<_>, Vec<_>) = words.iter().partition(is_one);
     rest.retain(|word| !WORDS.noise.contains(*word) && !word.chars().all(char::is_numeric));
-    (!others.is_empty(), rest.is_empty() && !text.contains(':'))
+    let more = if text.contains(':') {
+        usize::MAX
+    } else {
+        rest.len()
+    };
+    (!people.is_empty()).then_some(more)
 }
 
 /// A header without the characters that nobody sees, for use as a key: a mark that a keyboard left behind must not go out.

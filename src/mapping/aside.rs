@@ -1,12 +1,13 @@
 //! Rows that are no customers: a template's example, totals, the titles of sections, signatures, what only looks like a row. Only a
 //! row that names nobody who could be invited can be one, and where that cannot be told it is a customer with a problem.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
 use super::bind::Mapping;
-use super::guess::{header_names, is_of_another_person};
-use super::names::{WORDS, fold, fold_value, visible};
+use super::guess::{concept_named, header_names, is_of_another_person};
+use super::names::{WORDS, fold, fold_value, visible, words_beside};
 use super::value::Kind;
 use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Judged, Row, Verdict};
 
@@ -70,8 +71,6 @@ impl Mapping {
         let filled: Vec<(usize, &Cell)> = self.filled(row).collect();
         let header = |at: usize| self.names.get(at).map(|name| fold(name));
         let is_header = |&(at, cell): &(usize, &Cell)| header(at) == Some(fold(&cell.as_shown()));
-        // In another language.
-        let is_known = |&(_, cell): &(usize, &Cell)| KNOWN.contains(&fold(&cell.as_shown()));
         let is_sum = |&(at, cell): &(usize, &Cell)| self.is_number(at, cell);
         let counts = |cell: &Cell| cell.as_shown().trim().chars().all(char::is_numeric);
         match &filled[..] {
@@ -79,9 +78,7 @@ impl Mapping {
             &[(at, cell)] if !self.used.contains(&at) && counts(cell) => Some(Aside::Serial),
             [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
             [_, _, ..] if counts_the_columns(&filled) => Some(Aside::Header),
-            [_, _, ..] if filled.iter().all(is_known) && self.has_recipient(row) => {
-                Some(Aside::Header)
-            }
+            _ if self.is_translated(row) == Some(true) => Some(Aside::Header),
             _ if filled.iter().all(|(_, cell)| is_line(cell)) => Some(Aside::Section),
             _ if filled.iter().all(is_sum) => Some(Aside::Total),
             _ => self.label(row, filled),
@@ -94,10 +91,31 @@ impl Mapping {
         cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at))
     }
 
+    /// Of a row of headers, perhaps in another language, whether each may mean what its column is; none where it is no such row.
+    fn is_translated(&self, row: &Row) -> Option<bool> {
+        let filled = || self.filled(row).map(|(at, cell)| (at, cell.as_shown()));
+        let known = filled().filter(|(_, cell)| KNOWN.contains(&fold(cell)));
+        let (known, all) = (known.count(), filled().count());
+        if known < 2 || !self.has_recipient(row) {
+            return None;
+        }
+        let is_same = |(at, cell): (usize, Cow<'_, str>)| {
+            let both = [&*self.names[at], &*cell];
+            let are_theirs = both.map(is_of_another_person);
+            match both.map(concept_named) {
+                [Some(own), Some(other)] => own == other,
+                _ => are_theirs[0] == are_theirs[1],
+            }
+        };
+        let are_same = filled().all(|it| !self.used.contains(&it.0) || is_same(it));
+        (known == all || known >= LEAST_COLUMNS && !are_same).then_some(are_same)
+    }
+
     /// Whether the row is the header of another table below, with the columns in another order or of another person: what follows is
-    /// read wrongly.
+    /// read wrongly. So is what stands below the title of one, `بيانات الضامنين`.
     pub fn is_header_of_another(&self, judged: &Judged) -> bool {
-        let (Verdict::Invalid(_) | Verdict::Aside(Aside::Header)) = judged.verdict else {
+        let (Verdict::Invalid(_) | Verdict::Aside(Aside::Header | Aside::Section)) = judged.verdict
+        else {
             return false;
         };
         let names: Vec<String> = self.names.iter().map(|name| fold(name)).collect();
@@ -119,7 +137,28 @@ impl Mapping {
         // Two words of the header are enough where one is that of the phones, which no customer has.
         let has_own = recipients.any(|name| own.iter().any(|(_, it)| it == name));
         let least = if has_own { 2 } else { LEAST_COLUMNS };
-        are_theirs || own.len() >= least && is_moved
+        let is_title = matches!(&filled[..], [(_, title)] if words_beside(title, &WORDS.guarantors) == Some(0));
+        let is_wide = names.len() >= LEAST_COLUMNS;
+        are_theirs
+            || own.len() >= least && is_moved
+            || is_wide && is_title
+            || self.is_translated(&judged.row) == Some(false)
+    }
+
+    /// Where the row begins as a signature does, or as another person's (`المدير: علي`, `(الضامن) علي`): who has a phone there may be no
+    /// customer.
+    pub(super) fn begins_as_another(&self, row: &Row) -> Option<usize> {
+        let mut filled = self.filled(row);
+        let (at, text) = filled.find_map(|(at, cell)| match cell {
+            Cell::Text(text) if text.contains(char::is_alphabetic) => Some((at, text.trim())),
+            _ => None,
+        })?;
+        let text = text.trim_start_matches(['(', '[']);
+        let head = &text[..text.find([':', '/', ')', ']'])?];
+        let is_signature = || is_label(&fold_value(head.trim()), &WORDS.signatures);
+        let is_other = words_beside(head, &WORDS.guarantors) == Some(0)
+            || text[head.len()..].starts_with(':') && is_signature();
+        (is_other && self.used.contains(&at)).then_some(at)
     }
 
     /// What the texts of a row say that it is, if they name nobody.

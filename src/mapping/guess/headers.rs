@@ -46,6 +46,14 @@ pub(crate) fn is_of_another_person(name: &str) -> bool {
     NameWords::of(name).speak_of_another_person()
 }
 
+/// The key of what a header is about, by a name that means it alone.
+pub(crate) fn concept_named(header: &str) -> Option<&'static str> {
+    let words = NameWords::of(header);
+    let mut concepts = WORDS.concepts.iter();
+    let concept = concepts.find(|concept| words.say(&all(&concept.names)));
+    concept.map(|concept| concept.key.as_str())
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct NameWords {
     /// In order, abbreviations written out, noise gone.

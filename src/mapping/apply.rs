@@ -36,6 +36,10 @@ impl Mapping {
         if let Some(Example::Part(at, fault)) = &example {
             visit.problem(Some(*at), "", fault, row.cell(*at).shown());
         }
+        if let Some(at) = self.begins_as_another(row) {
+            let fault = Fault::of("begins_as_another", &[]);
+            visit.problem(Some(at), "", &fault, row.cell(at).shown());
+        }
         let invitation = visit.invitation();
         let invitation = invitation.filter(|_| visit.problems.is_empty());
         let aside = match &invitation {

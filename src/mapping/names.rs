@@ -111,14 +111,11 @@ pub fn words(text: &str) -> Vec<String> {
     words.filter(|word| !word.is_empty()).collect()
 }
 
-/// Whether a text speaks of a guarantor or another such person, and whether of nothing else: `بيانات الضامن`.
-pub fn speaks_of_others(text: &str) -> (bool, bool) {
-    let people = &WORDS.guarantors;
-    let is_other = |word: &&String| {
-        people.contains(*word)
-            || word
-                .strip_prefix("ال")
-                .is_some_and(|it| people.contains(it))
+/// How many words a text has beside those for certain people, if it has one of these: a title such as `بيانات الضامن` has none.
+pub fn words_beside(text: &str, people: &HashSet<String>) -> Option<usize> {
+    let is_one = |word: &&String| {
+        let bare = word.strip_prefix("ال").unwrap_or(word);
+        people.contains(*word) || people.contains(bare)
     };
     let words = words(text);
     let (people, mut rest): (Vec<_>, Vec<_>) = words.iter().partition(is_one);
@@ -240,9 +237,11 @@ pub fn did_you_mean<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {
-    let wanted = fold(name);
+    // Words that begin alike count as alike, which all do that have the article.
+    let bare = |name: &str| fold(name.trim_start().trim_start_matches("ال"));
+    let wanted = bare(name);
     let likeness = |candidate: &str| {
-        let candidate = fold(candidate);
+        let candidate = bare(candidate);
         strsim::jaro_winkler(&wanted, &candidate)
             .max(strsim::normalized_damerau_levenshtein(&wanted, &candidate))
     };
@@ -475,7 +474,7 @@ mod tests {
 
     #[test]
     fn the_nearest_name_is_found_and_strangers_are_not() {
-        let names = ["Customer name", "Mobile", "الاسم الأول", "E-mail"];
+        let names = ["Customer name", "Mobile", "الاسم الأول", "E-mail", "المبلغ"];
         for (wrong, right) in rows::<(&str, &str)>("names.nearest") {
             let right = Some(right).filter(|right| *right != "none");
             let right = right.map(|right| format!("did you mean `{right}`?"));

@@ -85,7 +85,12 @@ impl Evidence {
     /// Takes a cell into account that is to be read as `kind`.
     pub fn see(&mut self, kind: &Kind, cell: &Cell) {
         let proof = kind.proof(cell);
-        for proof in proof.into_iter().chain(kind.told()) {
+        // What the mapping says, where a cell can be read by another.
+        let told = match kind {
+            Kind::Date { input, .. } => input.as_deref().and_then(date::order_of),
+            _ => None,
+        };
+        for proof in proof.into_iter().chain(told.map(Convention::Dates)) {
             let is_other = *self.proved.get_or_insert(proof) != proof;
             self.proofs[usize::from(is_other)] += 1;
         }
@@ -104,7 +109,7 @@ impl Evidence {
                 self.month_is_next |= matches!(behind, Some([1..=12, 13..=31]));
             }
             (Kind::Number { .. }, Cell::Text(text)) => {
-                let (is_grouped, money) = number::signs(text::trim(text));
+                let (_, is_grouped, money) = number::signs(text::trim(text));
                 self.thousands += usize::from(is_grouped);
                 self.fractions += usize::from(proof.is_some() && number::is_long(text));
                 self.moneys |= money;
@@ -123,14 +128,13 @@ impl Evidence {
         let is_swapped = is_seen && self.swappable + self.left_over + self.plain >= NO_CHANCE;
         let is_year_day = self.day_is_next && !self.month_is_next;
         let are_mixed = number::are_mixed(self.moneys);
-        let names_money = |text| number::signs(text::trim(text)).1 > 1;
+        let names_money = |text| number::signs(text::trim(text)).2 > 1;
         let behind = |text| date::behind_year(text).filter(|[one, other]| one != other);
-        let proof = kind
-            .proof(cell)
-            .filter(|it| matches!(it, Convention::Dates(_)));
         let proofs = |are_other: bool| self.proofs[usize::from(are_other)];
-        let is_turned =
-            proof.is_some() && proofs(proof != self.proved) < proofs(proof == self.proved);
+        let is_rare = |proof| proofs(proof != self.proved) < proofs(proof == self.proved);
+        // Where all agree, none is.
+        let may_be_turned = matches!(kind, Kind::Date { .. }) && self.proofs[1] > 0;
+        let is_turned = may_be_turned && kind.proof(cell).is_some_and(|it| is_rare(Some(it)));
         match cell {
             _ if is_turned => Err(Fault::of("date_turned", &[])),
             Cell::Date(at) if is_swapped && at.day() <= 12 && at.day() != at.month() => {
@@ -317,7 +321,7 @@ impl Kind {
         let clean = text::clean(text::trim(raw)).ok()?;
         match self {
             Kind::Date { .. } => date::proved(&clean.text).map(Convention::Dates),
-            Kind::Number { .. } => number::proved(&clean.text).map(Convention::Numbers),
+            Kind::Number { .. } => number::signs(&clean.text).0.map(Convention::Numbers),
             _ => None,
         }
     }
@@ -342,14 +346,6 @@ impl Kind {
                 by(DecimalMark::Point) != by(DecimalMark::Comma)
             }
             _ => false,
-        }
-    }
-
-    /// The convention that the mapping says, where a cell can be read by another.
-    fn told(&self) -> Option<Convention> {
-        match self {
-            Kind::Date { input, .. } => date::order_of(input.as_deref()?).map(Convention::Dates),
-            _ => None,
         }
     }
 }

@@ -119,28 +119,22 @@ pub(super) fn read(given: Given<'_>, decimal: Option<DecimalMark>) -> Result<Rea
     Ok(Reading::new(number, repaired))
 }
 
-/// The mark that a text can only be read by, if it is a number.
-pub(super) fn proved(text: &str) -> Option<DecimalMark> {
-    let western = western_digits(text);
-    let (bare, _) = apart(&western);
-    match read_either_way(bare) {
-        _ if may_be_thousands(bare) => None,
-        [Some(_), None] => Some(DecimalMark::Point),
-        [None, Some(_)] => Some(DecimalMark::Comma),
-        _ => None,
-    }
-}
-
-/// What a text tells of its column: whether it is read as thousands unless that shows otherwise (`41,000`), and what the amount is of, as
-/// bits: the first where it says nothing, then as `currency_of` has them; none of them where there is no amount.
-pub(super) fn signs(text: &str) -> (bool, u64) {
+/// What a text tells of its column: the mark that it can only be read by, if it is a number; whether it is read as thousands unless that
+/// shows otherwise (`41,000`); what the amount is of, as bits: the first where it says nothing, else those of `currency_of`; none without.
+pub(super) fn signs(text: &str) -> (Option<DecimalMark>, bool, u64) {
     let western = western_digits(text);
     let (bare, currency) = apart(&western);
     let [one, other] = read_either_way(bare);
     let is_amount = one.is_some() || other.is_some();
     let is_grouped = bare.contains(',') && one.is_some() && other.is_some() && one != other;
     let money = u64::from(is_amount) * currency.unwrap_or(1);
-    (is_grouped, money)
+    let proved = match (one, other) {
+        _ if may_be_thousands(bare) => None,
+        (Some(_), None) => Some(DecimalMark::Point),
+        (None, Some(_)) => Some(DecimalMark::Comma),
+        _ => None,
+    };
+    (proved, is_grouped, money)
 }
 
 /// Whether more digits stand before the comma than thousands that lost one have there.

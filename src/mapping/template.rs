@@ -85,12 +85,11 @@ impl Template {
     pub fn render(&self, values: &[Cow<'_, str>]) -> Result<(String, bool), Error> {
         let columns = self.columns.keys().map(Value::from);
         let row: BTreeMap<Value, Value> = columns.zip(values.iter().map(Value::from)).collect();
-        let mut value = vec![0; LONGEST_VALUE];
-        let mut room = &mut value[..];
         let template = self.environment.get_template(NAME)?;
-        template.render_captured_to(context! { row }, &mut room)?;
-        let length = LONGEST_VALUE - room.len();
-        let made = String::from_utf8_lossy(&value[..length]);
+        let made = template.render(context! { row })?;
+        if made.len() > LONGEST_VALUE {
+            return Err(Error::new(ErrorKind::WriteFailure, "more than 64 KiB"));
+        }
         let is_number = made.trim_start().starts_with(IS_NUMBER);
         Ok((made.replace(IS_NUMBER, ""), is_number))
     }

@@ -3,10 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt::Display;
 
 use super::open::Ledger;
 use super::reader::Reader;
-use super::sql::{InvitationId, Json, Salt, keyed_hash, masked, to_json};
+use super::sql::{InvitationId, Json, keyed_hash, masked, to_json};
 use super::status::Meeting;
 use crate::error::Result;
 use crate::mapping::names::comparable;
@@ -74,29 +75,30 @@ impl Reader {
     }
 
     /// How the invitation stands that a row asks for, whose content is not kept yet; `None` when it was never seen.
-    fn meeting(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
+    fn meeting(&self, kept: &Kept<'_>) -> Result<Option<Meeting>> {
         let by_key = format!("SELECT met FROM {BY_KEY} WHERE NOT {STRANGER}");
         // By the e-mail beside a phone none is known who has another: of whom a colleague has told of, the register knows.
         let by_email = format!(
             "SELECT met FROM {BY_KEY} WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE invitation_id = met AND event = 'elsewhere')
                  AND NOT EXISTS (SELECT 1 FROM said c WHERE c.invitation_id = met AND c.phone <> ?2)"
         );
-        if let Some(id) = self.db.value(&by_key, self.asked(invitation))? {
-            return self.standing(id, invitation);
+        let Addresses { phone, email } = kept.addresses;
+        let asked = (kept.key, kept.hash, phone, email);
+        if let Some(id) = self.db.value(&by_key, asked)? {
+            return self.standing(id, kept);
         }
-        if let Some(met) = self.meeting_of_others(invitation)? {
+        if let Some(met) = self.meeting_of_others(kept)? {
             return Ok(Some(met));
         }
-        let Some(email) = invitation.addresses.email_behind(invitation.key) else {
+        let Some(email) = kept.addresses.email_behind(kept.key) else {
             return Ok(None);
         };
-        let [email, phone] = [email, invitation.key].map(|key| masked(&self.salt, key));
-        let met = self.db.value(&by_email, (email, phone))?;
-        met.map_or(Ok(None), |id| self.standing(id, invitation))
+        let met = self.db.value(&by_email, (email, kept.key))?;
+        met.map_or(Ok(None), |id| self.standing(id, kept))
     }
 
     /// As `standings` would have it of a row that asks for this; whoever is on his way may be invited.
-    fn standing(&self, id: InvitationId, of: &Invitation) -> Result<Option<Meeting>> {
+    fn standing(&self, id: InvitationId, of: &Kept<'_>) -> Result<Option<Meeting>> {
         const STANDING: &str = "
             SELECT i.id, CASE WHEN i.created_as IS NOT NULL AND it.body_hash IS NOT ?2 AND (i.stands <> 'uncertain' OR made.body_hash IS ?2)
                     THEN 'created' ELSE i.stands END,
@@ -104,34 +106,32 @@ impl Reader {
             FROM (SELECT *, iif(EXISTS (SELECT 1 FROM attempts WHERE invitation_id = ?1 AND closed_ms IS NULL), 'uncertain', status) AS stands
                 FROM invitations WHERE id = ?1) i
             CROSS JOIN contents it ON it.id = i.content_id LEFT JOIN contents made ON made.id = i.created_as";
-        let hash = body_hash(&self.salt, &of.body);
-        self.db.first(STANDING, (id, hash))
+        self.db.first(STANDING, (id, of.hash))
     }
 
     /// Whether the key of a row that met nobody is a stranger's: numbers of two lists may coincide.
-    fn is_strangers(&self, invitation: &Invitation) -> Result<bool> {
+    fn is_strangers(&self, kept: &Kept<'_>) -> Result<bool> {
         let taken = format!("SELECT true FROM {BY_KEY} WHERE {STRANGER}");
-        let taken = self.db.value(&taken, self.asked(invitation))?;
+        let Addresses { phone, email } = kept.addresses;
+        let taken = self.db.value(&taken, (kept.key, kept.hash, phone, email))?;
         Ok(taken.unwrap_or(false))
     }
 
-    /// What a row asks for, as it is kept: key, content, phone, e-mail.
-    fn asked(
-        &self,
-        of: &Invitation,
-    ) -> (
-        CustomerKey,
-        [u8; 8],
-        Option<CustomerKey>,
-        Option<CustomerKey>,
-    ) {
-        let [phone, email] = addresses(&self.salt, of);
-        let hash = body_hash(&self.salt, &of.body);
-        (masked(&self.salt, of.key), hash, phone, email)
+    /// What a row asks for, as it is kept.
+    pub fn kept<'i>(&self, of: &'i Invitation) -> Kept<'i> {
+        let mask = |key| masked(&self.salt, key);
+        let Addresses { phone, email } = of.addresses;
+        let [phone, email] = [phone, email].map(|key| Some(mask(key?)));
+        Kept {
+            key: mask(of.key),
+            addresses: Addresses { phone, email },
+            body: &of.body,
+            hash: keyed_hash(&self.salt, b"body", &[comparable(&of.body).as_bytes()]),
+        }
     }
 
     /// The same among those whom other columns told apart.
-    fn meeting_of_others(&self, invitation: &Invitation) -> Result<Option<Meeting>> {
+    fn meeting_of_others(&self, kept: &Kept<'_>) -> Result<Option<Meeting>> {
         const BY_BODY: &str =
             "SELECT id FROM temp.others WHERE body_hash = ?1 ORDER BY is_it DESC LIMIT 1";
         // Where the recipient tells, an address that he was invited by is nobody else's, whoever in this sheet is he already.
@@ -144,7 +144,8 @@ impl Reader {
         const TAKEN: &str =
             "DELETE FROM temp.others WHERE id = ?1 AND (body_hash = ?2 OR NOT is_it)";
         const KNOWN: &str = "UPDATE temp.others SET is_met = 1 WHERE id = ?1";
-        let (key, hash, phone, email) = self.asked(invitation);
+        let Kept { key, hash, .. } = *kept;
+        let Addresses { phone, email } = kept.addresses;
         let met = match self.db.value(BY_BODY, [hash])? {
             None => self.db.value(BY_RECIPIENT, (phone, email, key))?,
             met => met,
@@ -152,7 +153,7 @@ impl Reader {
         let Some(met) = met else { return Ok(None) };
         self.db.run(TAKEN, (met, hash))?;
         self.db.run(KNOWN, [met])?;
-        self.standing(met, invitation)
+        self.standing(met, kept)
     }
 
     /// Whether this is the key by an address that an invitation was ever asked for by: a phone, or an e-mail without one.
@@ -229,6 +230,15 @@ impl Reader {
     }
 }
 
+/// What a row asks for, as it is kept.
+pub struct Kept<'i> {
+    key: CustomerKey,
+    addresses: Addresses,
+    body: &'i str,
+    /// Tells its body from the next of the same invitation, for which 64 bits are plenty.
+    hash: [u8; 8],
+}
+
 /// What a row of a sheet asks for.
 pub enum Asked {
     /// An invitation that was never seen.
@@ -246,46 +256,33 @@ pub struct MetAbove(HashMap<InvitationId, (RowNumber, Option<[u8; 8]>)>);
 
 impl MetAbove {
     /// What the next row asks for. Whoever was taken for another may stand beside him in that sheet, and have been invited himself.
-    pub fn look(&mut self, reader: &Reader, row: RowNumber, of: &Invitation) -> Result<Asked> {
-        let key = masked(&reader.salt, of.key);
+    pub fn look(&mut self, reader: &Reader, row: RowNumber, of: &Kept<'_>) -> Result<Asked> {
+        let unsure = |code, fills: &[&dyn Display]| {
+            Asked::Unsure(Problem::of_row(row, &Fault::of(code, fills)))
+        };
         for look in [Reader::meeting, Reader::meeting_of_others] {
             let Some(met) = look(reader, of)? else { break };
             let same_content = met.standing.same_content;
-            let hash = || body_hash(&reader.salt, &of.body);
             let (first, taken) = *self.0.entry(met.invitation).or_insert_with(|| {
                 let is_kept = matches!(met.standing.status, Status::Created | Status::Uncertain);
-                (row, (!same_content && !is_kept).then(hash))
+                (row, (!same_content && !is_kept).then_some(of.hash))
             });
             if first == row {
                 return Ok(Asked::Known(met));
             }
-            if taken.map_or(same_content, |taken| taken == hash()) {
+            if taken.map_or(same_content, |taken| taken == of.hash) {
                 return Ok(Asked::Repeated(first, met.invitation));
             }
-            if met.key == key || reader.has_address(met.invitation, key)? {
-                return Ok(Asked::Unsure(Problem::of_row(
-                    row,
-                    &Fault::of("same_recipient", &[&first]),
-                )));
+            if met.key == of.key || reader.has_address(met.invitation, of.key)? {
+                return Ok(unsure("same_recipient", &[&first]));
             }
         }
         Ok(if reader.is_strangers(of)? {
-            Asked::Unsure(Problem::of_row(row, &Fault::of("same_identity", &[])))
+            unsure("same_identity", &[])
         } else {
             Asked::New
         })
     }
-}
-
-/// As they are kept.
-fn addresses(salt: &Salt, of: &Invitation) -> [Option<CustomerKey>; 2] {
-    let Addresses { phone, email } = of.addresses;
-    [phone, email].map(|key| Some(masked(salt, key?)))
-}
-
-/// Tells one body from the next of the same invitation, for which 64 bits are plenty.
-fn body_hash(salt: &Salt, body: &str) -> [u8; 8] {
-    keyed_hash(salt, b"body", &[comparable(body).as_bytes()])
 }
 
 impl Ledger {
@@ -318,10 +315,8 @@ impl Ledger {
         let imported = self.write(|ledger| {
             let db = &ledger.db;
             ledger.tell_apart_by(told_by)?;
-            db.run(
-                SHEET,
-                (&named.source, identity, told_by, headers, started.at),
-            )?;
+            let values = (&named.source, identity, told_by, headers, started.at);
+            db.run(SHEET, values)?;
             let sheet = db.conn.last_insert_rowid();
             let run = ledger.begin_run(sheet, named, started)?;
             let last = db.value("SELECT coalesce(max(id), 0) FROM contents", ())?;
@@ -346,9 +341,8 @@ impl Ledger {
             Ok(run)
         });
         // Should this fail, there is more memory in use.
-        let _ = self
-            .db
-            .script("DROP TABLE IF EXISTS temp.others; PRAGMA shrink_memory");
+        let forget = "DROP TABLE IF EXISTS temp.others; PRAGMA shrink_memory";
+        let _ = self.db.script(forget);
         imported
     }
 
@@ -392,21 +386,21 @@ impl Import<'_> {
             "INSERT INTO invitations (id, key, status, content_id) VALUES (?1, ?2, 'pending', ?1)";
         const ALIAS: &str =
             "INSERT OR REPLACE INTO aliases (key, invitation_id, sheet_id) VALUES (?1, ?2, ?3)";
-        let key = masked(&self.ledger.salt, invitation.key);
+        let kept = self.ledger.kept(invitation);
         let asked = match self.last_before {
             0 => Asked::New,
-            _ => self.above.look(self.ledger, row.number, invitation)?,
+            _ => self.above.look(self.ledger, row.number, &kept)?,
         };
         let db = &self.ledger.db;
         match asked {
             Asked::Unsure(problem) => self.invalid(row, &[problem]),
             Asked::Repeated(first, id) => {
-                db.run(ALIAS, (key, id, self.sheet))?;
+                db.run(ALIAS, (kept.key, id, self.sheet))?;
                 self.duplicate(row, first)
             }
             Asked::New => {
-                let id = self.content(row, None, Some(invitation), None)?;
-                db.run(NEW, (id, key))?;
+                let id = self.content(row, None, Some(&kept), None)?;
+                db.run(NEW, (id, kept.key))?;
                 if self.last_before > 0 {
                     let met = (row.number, None);
                     self.above.0.insert(InvitationId(id), met);
@@ -415,10 +409,10 @@ impl Import<'_> {
             }
             Asked::Known(met) => {
                 let id = met.invitation;
-                if met.key != key {
-                    db.run(ALIAS, (key, id, self.sheet))?;
+                if met.key != kept.key {
+                    db.run(ALIAS, (kept.key, id, self.sheet))?;
                 }
-                let content = self.content(row, Some(id), Some(invitation), None)?;
+                let content = self.content(row, Some(id), Some(&kept), None)?;
                 self.add_row(row, content, None, met.is_due())
             }
         }
@@ -441,7 +435,7 @@ impl Import<'_> {
         &mut self,
         row: &Row,
         invitation: Option<InvitationId>,
-        asked: Option<&Invitation>,
+        asked: Option<&Kept<'_>>,
         problems: Option<String>,
     ) -> Result<i64> {
         const FIND: &str = "
@@ -462,7 +456,7 @@ impl Import<'_> {
         });
         let cells = to_json(&cells.collect::<Vec<_>>())?;
         let (db, salt) = (&self.ledger.db, &self.ledger.salt);
-        let body = asked.map(|asked| &*asked.body);
+        let body = asked.map(|asked| asked.body);
         let brought = body.or(problems.as_deref()).unwrap_or_default();
         // Tells one content from the next of the same invitation, and one invalid row from the next.
         let hash: [u8; 12] = keyed_hash(salt, b"content", &[brought.as_bytes(), cells.as_bytes()]);
@@ -476,9 +470,8 @@ impl Import<'_> {
             None => {
                 self.last_content += 1;
                 let id = self.last_content;
-                let body_hash = body.map(|body| body_hash(salt, body));
-                let addresses = asked.map(|asked| addresses(salt, asked));
-                let [phone, email] = addresses.unwrap_or_default();
+                let (addresses, body_hash) = asked.map(|it| (it.addresses, it.hash)).unzip();
+                let Addresses { phone, email } = addresses.unwrap_or_default();
                 let content = (
                     id, invitation, hash, body_hash, phone, email, body, problems, cells,
                 );

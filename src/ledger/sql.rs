@@ -251,9 +251,8 @@ pub(super) fn keyed_hash<const N: usize>(salt: &Salt, domain: &[u8], values: &[&
         hasher.update((value.len() as u64).to_le_bytes());
         hasher.update(value);
     }
-    let mut hash = [0; N];
-    hash.copy_from_slice(&hasher.finalize()[..N]);
-    hash
+    let hash = hasher.finalize();
+    std::array::from_fn(|at| hash[at])
 }
 
 /// What a customer is kept under: a keyed permutation of 16 bytes (a Feistel network of four rounds), which tells no more than a keyed

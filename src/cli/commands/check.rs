@@ -354,7 +354,7 @@ impl<'a> Check<'a> {
             return Ok(false);
         };
         let row = judged.row.number;
-        match self.met.look(reader, row, invitation)? {
+        match self.met.look(reader, row, &reader.kept(invitation))? {
             Asked::New => {}
             Asked::Repeated(first, _) => judged.verdict = Verdict::Duplicate(first),
             Asked::Unsure(problem) => judged.verdict = Verdict::Invalid(vec![problem]),

@@ -57,12 +57,12 @@ pub fn comparable(body: &str) -> String {
     let mut body: Value = serde_json::from_str(body).unwrap_or_default();
     body.sort_all_objects();
     write_numbers_plainly(&mut body);
-    body.to_string()
+    serde_json::to_string(&body).unwrap_or_default()
 }
 
 fn write_numbers_plainly(value: &mut Value) {
     match value {
-        Value::String(text) => *text = plain_number(text).to_owned(),
+        Value::String(text) => text.truncate(plain_number(text).len()),
         Value::Object(members) => members.values_mut().for_each(write_numbers_plainly),
         _ => {}
     }

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, is_open_elsewhere};
 use crate::mapping::names::is_mixed_up;
-use crate::model::{Cell, printable, quoted, unguarded};
+use crate::model::{Cell, mask, printable, quoted, unguarded};
 
 /// How much is looked at to tell what a file is.
 pub(super) const HEAD_BYTES: u64 = 1 << 16;
@@ -322,6 +322,16 @@ fn is_arabic_words(sample: &[u8]) -> bool {
     let in_words: usize = letters.filter(|&letters| letters >= 2).sum();
     let beyond_ascii = text.chars().filter(|c| !c.is_ascii()).count();
     beyond_ascii > 0 && in_words * 10 >= beyond_ascii * 9
+}
+
+/// A word of letters beyond ASCII, the longest, out of its value: by it a person tells whether the guess was right.
+pub(super) fn one_word_of(text: &str) -> String {
+    let words = text.split_whitespace();
+    let telling = words.clone().filter(|word| !word.is_ascii());
+    match telling.max_by_key(|word| word.chars().count()) {
+        Some(longest) if words.count() > 1 && !text.contains(['@', '0']) => longest.to_owned(),
+        _ => mask(text),
+    }
 }
 
 pub(super) struct Lines {

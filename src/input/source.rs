@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
 
-use super::file::cell_of_text;
+use super::file::{cell_of_text, one_word_of};
 use crate::error::Error;
 use crate::mapping::names::{HeaderMask, WORDS, fold, is_personal, words_beside};
 use crate::model::{
-    Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, mask, may_part_cells,
+    Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, may_part_cells,
 };
 
 /// The width of a sheet in Excel.
@@ -54,7 +54,8 @@ fn delimiter(text: &str) -> Result<char, &'static str> {
     delimiter.ok_or("write one character such as ; or the word tab")
 }
 
-type NextRow = Box<dyn FnMut() -> Result<Option<Row>, Error> + Send>;
+/// Gives the next row; where it is told so, from the first one on.
+type NextRow = Box<dyn FnMut(bool) -> Result<Option<Row>, Error> + Send>;
 
 #[derive(Default)]
 pub struct Source {
@@ -99,7 +100,7 @@ impl Source {
     /// The same with its rows.
     pub(super) fn with(
         mut self,
-        rows: impl FnMut() -> Result<Option<Row>, Error> + Send + 'static,
+        rows: impl FnMut(bool) -> Result<Option<Row>, Error> + Send + 'static,
     ) -> Source {
         let from_the_last = |merge: &Merge| Reverse(merge.rows.start);
         self.merges.sort_unstable_by_key(from_the_last);
@@ -141,7 +142,7 @@ impl Source {
         let Some(rows) = &mut self.rows else {
             return Ok(None);
         };
-        while let Some(row) = rows()? {
+        while let Some(row) = rows(self.last == 0)? {
             let missing = row.number.0.saturating_sub(self.last.saturating_add(1));
             self.blank_rows += u64::from(missing);
             self.last = row.number.0;
@@ -171,6 +172,18 @@ impl Source {
             }
         }
         Ok(None)
+    }
+
+    /// Shows all rows that are to come, which come again.
+    pub fn look_ahead(&mut self, mut see: impl FnMut(&Row)) -> Result<(), Error> {
+        let (last, waiting, merges) = (self.last, self.waiting.clone(), self.merges.clone());
+        while let Some(row) = self.next_row()? {
+            see(&row);
+        }
+        (self.last, self.blank_rows) = (0, 0);
+        while self.last < last && self.next_filled()?.is_some() {}
+        (self.waiting, self.merges, self.open_merges) = (waiting, merges, Vec::new());
+        Ok(())
     }
 
     /// The value of a cell within a merged range stands in the range's first one, so its own is unknown. Rows come in ascending order.
@@ -328,11 +341,8 @@ impl KnownHeaders {
 
     fn has(&self, cell: &Cell) -> bool {
         let is_name = |text: &str| self.0.contains(&letters(text));
-        match cell {
-            // A header of several lines may hold several names of the column.
-            Cell::Text(text) => is_name(text) || text.lines().any(is_name),
-            _ => false,
-        }
+        // A header of several lines may hold several names of the column.
+        matches!(cell, Cell::Text(text) if is_name(text) || text.lines().any(is_name))
     }
 
     /// Refuses a header of two rows whose merges are lost, where the upper one names columns that the lower one does not: those that the
@@ -479,16 +489,6 @@ fn warn_of_guess(source: &mut Source, header: &Row) {
     if !texts.is_empty() {
         let texts = texts.join(" | ");
         source.notes.push(Note::of("readable", &[&texts]));
-    }
-}
-
-/// A word of letters beyond ASCII, the longest, out of its value.
-fn one_word_of(text: &str) -> String {
-    let words = text.split_whitespace();
-    let telling = words.clone().filter(|word| !word.is_ascii());
-    match telling.max_by_key(|word| word.chars().count()) {
-        Some(longest) if words.count() > 1 && !text.contains(['@', '0']) => longest.to_owned(),
-        _ => mask(text),
     }
 }
 

@@ -32,17 +32,22 @@ pub(super) fn open_csv(input: &Input, head: &[u8], options: &Options) -> Result<
         (None, None, Some(counted)) => (counted, "detected"),
         (None, None, None) => (',', "none found: one column"),
     };
-    let mut lines = Lines::open(input, charset);
-    if named.is_some() {
-        lines.next()?;
-    }
+    let (input, is_named) = (input.clone(), named.is_some());
     let mut records = Records {
-        lines,
+        lines: Lines::open(&input, charset),
         look: RowLook::of(sample, delimiter),
         record: CsvRecord::new(delimiter),
         row: 0,
     };
-    let mut source = Source::default().with(move || records.next_row());
+    let mut source = Source::default().with(move |is_first| {
+        if is_first {
+            (records.lines, records.row) = (Lines::open(&input, charset), 0);
+            if is_named {
+                records.lines.next()?;
+            }
+        }
+        records.next_row()
+    });
     let name = match basis {
         Basis::Guessed | Basis::Mostly => "read_as_text_perhaps",
         _ => "read_as_text",
@@ -315,10 +320,13 @@ pub(super) fn open_json_lines(input: &Input) -> Result<Source, Error> {
         number: NAMES,
         cells: names.iter().cloned().map(Cell::Text).collect(),
     });
-    let mut lines = Lines::open(input, UTF_8);
-    Ok(Source::default().with(move || {
+    let input = input.clone();
+    Ok(Source::default().with(move |is_first| {
         if header.is_some() {
             return Ok(header.take());
+        }
+        if is_first {
+            lines = Lines::open(&input, UTF_8);
         }
         let Some((number, mut values)) = next_object(&mut lines)? else {
             return Ok(None);

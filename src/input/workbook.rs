@@ -34,8 +34,6 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
         return Err(damaged(&book.package.name, "merged ranges overlap"));
     }
     source.is_1904 = book.tables.is_1904;
-    let mut sheet = book.sheet(at)?;
-    let mut source = source.with(move || sheet.next_row());
     let name = &book.sheets[at].name;
     source.notes.push(Note::of("read_as_workbook", &[&name]));
     source.sheet = Some(name.clone());
@@ -43,7 +41,13 @@ pub(super) fn open(package: Package, options: &Options) -> Result<Source, Error>
     if options.delimiter.is_some() || options.encoding.is_some() {
         source.notes.push(Note::of("useless_for_workbook", &[]));
     }
-    Ok(source)
+    let mut sheet = book.sheet(at)?;
+    Ok(source.with(move |is_first| {
+        if is_first {
+            sheet = book.sheet(at)?;
+        }
+        sheet.next_row()
+    }))
 }
 
 /// Whether merged ranges overlap, as no spreadsheet makes them: each of their rows would be compared with all of them.

@@ -117,10 +117,8 @@ impl Sheet {
         mut visit: impl FnMut(&mut Judged) -> Result<(), Error>,
     ) -> Result<(), Error> {
         if self.mapping.is_open() {
-            let mut rows = Source::open(&self.input, &self.options)?;
-            while let Some(row) = rows.next_row()? {
-                self.mapping.see(&row);
-            }
+            let mapping = &mut self.mapping;
+            self.source.look_ahead(|row| mapping.see(row))?;
         }
         let (is_1904, header) = (self.source.is_1904, self.source.header_row);
         let (source, mapping) = (&mut self.source, &self.mapping);
@@ -201,9 +199,8 @@ fn map_side_by_side(mapping: &Mapping, rows: Vec<Row>) -> Vec<Judged> {
     let apply = |rows: &[Row]| -> Vec<_> { rows.iter().map(|row| mapping.apply(row)).collect() };
     let mapped: Vec<_> = thread::scope(|scope| {
         let shares = rows.chunks(rows.len().div_ceil(cores).max(1));
-        let workers: Vec<_> = shares
-            .map(|share| scope.spawn(move || apply(share)))
-            .collect();
+        let workers = shares.map(|share| scope.spawn(move || apply(share)));
+        let workers: Vec<_> = workers.collect();
         let done = workers.into_iter().map(ScopedJoinHandle::join);
         done.flat_map(|done| done.unwrap_or_else(|panic| resume_unwind(panic)))
             .collect()

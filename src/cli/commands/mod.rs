@@ -13,6 +13,7 @@ mod results;
 mod run;
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
@@ -176,6 +177,8 @@ fn block_on(work: impl Future<Output = Ended>) -> Ended {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Error::of("no_runtime", &[&error]))?;
+    // Of one type, else the runtime waits for each command by code of its own.
+    let work: Pin<Box<dyn Future<Output = Ended> + '_>> = Box::pin(work);
     let ended = runtime.block_on(work);
     // Nothing that is still going on may hold the process up.
     runtime.shutdown_background();

@@ -336,10 +336,10 @@ async fn contract_types(api: &Api, settings: &Settings) -> Finding {
     let entries = match api.contract_types().await {
         Ok(entries) => entries,
         Err(error) => {
-            let (code, kind) = ("warning", Kind::NeedsPerson);
+            let (kind, code) = (Kind::NeedsPerson, "warning");
             return Finding {
-                code,
                 kind,
+                code,
                 ..error
             };
         }

@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use super::file::{cell_of_text, one_word_of};
 use crate::error::Error;
-use crate::mapping::names::{HeaderMask, WORDS, fold, is_personal, words_beside};
+use crate::mapping::names::{
+    HeaderMask, fold, is_personal, is_title_of_others, may_be_customers, speaks_of_customers,
+};
 use crate::model::{
     Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, may_part_cells,
 };
@@ -361,30 +363,15 @@ impl KnownHeaders {
         let is_next = |above: &&Row| above.number.0 + 1 == number.0;
         let above = source.layout.titles.last().filter(is_next);
         let above = above.map_or(&[][..], |above| &above.cells);
-        let people = &WORDS.other_people - &WORDS.phoneless;
-        let is_theirs = |text: &str| words_beside(text, &people).is_some();
-        let is_other = |name: &str| WORDS.other_columns.iter().any(|it| letters(it) == name);
-        let is_customers = |it: &Column| {
-            let name = letters(&it.name);
-            !is_theirs(&it.name) && self.0.contains(&name) && !is_other(&name)
-        };
-        let is_of_customer = |cell: &Cell| {
-            let text = cell.as_shown();
-            !is_theirs(&text) && words_beside(&text, &WORDS.customers).is_some()
-        };
-        let has_customers = above.iter().any(is_of_customer);
-        // In the first column stands the title of the whole, and a longer one may be its; but not beside `Customer`.
+        let is_customers =
+            |it: &Column| may_be_customers(&it.name) && self.0.contains(&letters(&it.name));
+        let has_customers = (above.iter()).any(|cell| speaks_of_customers(&cell.as_shown()));
         let is_group = |(at, cell): (usize, &Cell)| {
             let next = above.iter().skip(at + 1).position(|it| !it.is_empty());
-            let mut own = names
-                .iter()
-                .skip(at)
-                .take(next.map_or(usize::MAX, |it| it + 1));
-            let text = cell.as_shown();
-            let says = |people, most| words_beside(&text, people).is_some_and(|more| more <= most);
-            let is_beside = has_customers && (says(&WORDS.guarantors, 3) || says(&people, 1));
-            let is_title = is_beside || at > 0 && says(&WORDS.guarantors, 0);
-            is_title && own.len() > 1 && own.any(is_customers)
+            let end = next.map_or(names.len(), |it| names.len().min(at + 1 + it));
+            let own = names.get(at..end).unwrap_or_default();
+            let is_title = is_title_of_others(&cell.as_shown(), at > 0, has_customers);
+            is_title && own.len() > 1 && own.iter().any(is_customers)
         };
         let mut above_it = above.iter().enumerate();
         if above_it.any(|cell| is_lost(cell) || is_group(cell)) {

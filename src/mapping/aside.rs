@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use super::bind::Mapping;
 use super::guess::{concept_named, header_names, is_of_another_person};
-use super::names::{WORDS, fold, fold_value, visible, words_beside};
+use super::names::{WORDS, fold, fold_value, visible, words, words_beside};
 use super::value::Kind;
 use crate::model::{Aside, Cell, EXAMPLE_MARKER, Fault, Judged, Row, Verdict};
 
@@ -78,6 +78,7 @@ impl Mapping {
             &[(at, cell)] if !self.used.contains(&at) && counts(cell) => Some(Aside::Serial),
             [_, _, ..] if filled.iter().all(is_header) => Some(Aside::Header),
             [_, _, ..] if counts_the_columns(&filled) => Some(Aside::Header),
+            _ if self.is_title_of_others(row) => None,
             _ if self.is_translated(row) == Some(true) => Some(Aside::Header),
             _ if filled.iter().all(|(_, cell)| is_line(cell)) => Some(Aside::Section),
             _ if filled.iter().all(is_sum) => Some(Aside::Total),
@@ -91,12 +92,27 @@ impl Mapping {
         cells.filter(|&(at, cell)| !cell.is_empty() && !self.is_kept(at))
     }
 
+    /// Whether what stands below is a guarantor's, or another such person's: `بيانات الضامنين`, alone in its row.
+    fn is_title_of_others(&self, row: &Row) -> bool {
+        let filled = self.filled(row).map(|(_, cell)| cell);
+        let mut filled = filled.filter(|cell| !matches!(cell, Cell::Merged { .. }));
+        // A word alone may say in each row who is who.
+        let is_theirs = |cell: &Cell| {
+            let (title, is_noise) = (cell.as_shown(), |it: &String| WORDS.noise.contains(it));
+            words_beside(&title, &WORDS.guarantors) == Some(0) && words(&title).iter().any(is_noise)
+        };
+        let is_wide = self.names.len() >= LEAST_COLUMNS;
+        is_wide && filled.next().is_some_and(is_theirs) && filled.next().is_none()
+    }
+
     /// Of a row of headers, perhaps in another language, whether each may mean what its column is; none where it is no such row.
     fn is_translated(&self, row: &Row) -> Option<bool> {
         let filled = || self.filled(row).map(|(at, cell)| (at, cell.as_shown()));
-        let known = filled().filter(|(_, cell)| KNOWN.contains(&fold(cell)));
-        let (known, all) = (known.count(), filled().count());
-        if known < 2 || !self.has_recipient(row) {
+        let is_known = |cell: &str| KNOWN.contains(&fold(cell));
+        let known = filled().filter(|(_, cell)| is_known(cell)).count();
+        let fields = self.phone.iter().chain(&self.email);
+        let mut recipients = fields.flat_map(|field| &field.columns);
+        if known < 2 || !recipients.any(|&at| is_known(&row.cell(at).as_shown())) {
             return None;
         }
         let is_same = |(at, cell): (usize, Cow<'_, str>)| {
@@ -108,14 +124,13 @@ impl Mapping {
             }
         };
         let are_same = filled().all(|it| !self.used.contains(&it.0) || is_same(it));
-        (known == all || known >= LEAST_COLUMNS && !are_same).then_some(are_same)
+        (known == filled().count() || known >= LEAST_COLUMNS && !are_same).then_some(are_same)
     }
 
     /// Whether the row is the header of another table below, with the columns in another order or of another person: what follows is
     /// read wrongly. So is what stands below the title of one, `بيانات الضامنين`.
     pub fn is_header_of_another(&self, judged: &Judged) -> bool {
-        let (Verdict::Invalid(_) | Verdict::Aside(Aside::Header | Aside::Section)) = judged.verdict
-        else {
+        let (Verdict::Invalid(_) | Verdict::Aside(Aside::Header)) = judged.verdict else {
             return false;
         };
         let names: Vec<String> = self.names.iter().map(|name| fold(name)).collect();
@@ -137,11 +152,9 @@ impl Mapping {
         // Two words of the header are enough where one is that of the phones, which no customer has.
         let has_own = recipients.any(|name| own.iter().any(|(_, it)| it == name));
         let least = if has_own { 2 } else { LEAST_COLUMNS };
-        let is_title = matches!(&filled[..], [(_, title)] if words_beside(title, &WORDS.guarantors) == Some(0));
-        let is_wide = names.len() >= LEAST_COLUMNS;
         are_theirs
             || own.len() >= least && is_moved
-            || is_wide && is_title
+            || self.is_title_of_others(&judged.row)
             || self.is_translated(&judged.row) == Some(false)
     }
 
@@ -234,12 +247,6 @@ impl Mapping {
         let number = Kind::Number { decimal: None };
         let is_free = || self.fields().all(|field| !field.columns.contains(&at));
         self.is_number(at, cell) || is_free() && number.reads(cell)
-    }
-
-    /// Whether something stands where the customer's phone or e-mail does.
-    fn has_recipient(&self, row: &Row) -> bool {
-        let mut fields = self.phone.iter().chain(&self.email);
-        fields.any(|field| field.columns.iter().any(|&at| !row.cell(at).is_empty()))
     }
 
     /// Whether the row says whom to invite; also one that only tries to, unless it `must_be_read`: a total may have a count below

@@ -128,6 +128,25 @@ pub fn words_beside(text: &str, people: &HashSet<String>) -> Option<usize> {
     (!people.is_empty()).then_some(more)
 }
 
+/// Whether a text speaks of customers, and of nobody beside them.
+pub fn speaks_of_customers(text: &str) -> bool {
+    words_beside(text, &PEOPLE).is_none() && words_beside(text, &WORDS.customers).is_some()
+}
+
+/// Whether a title above some of the headers speaks of another person: in the first column stands that of the whole sheet, and a longer
+/// one may be its, but not beside that of customers.
+pub fn is_title_of_others(title: &str, is_inside: bool, is_beside_customers: bool) -> bool {
+    let says = |people, most| words_beside(title, people).is_some_and(|more| more <= most);
+    let is_beside = is_beside_customers && (says(&WORDS.guarantors, 3) || says(&PEOPLE, 1));
+    is_beside || is_inside && says(&WORDS.guarantors, 0)
+}
+
+/// Whether a header speaks of nobody beside the customer, nor of what no form asks for.
+pub fn may_be_customers(header: &str) -> bool {
+    let is_it = |other: &String| fold(other) == fold(header);
+    words_beside(header, &PEOPLE).is_none() && !WORDS.other_columns.iter().any(is_it)
+}
+
 /// A header without the characters that nobody sees, for use as a key: a mark that a keyboard left behind must not go out.
 pub fn visible(name: &str) -> String {
     let seen: String = name.chars().filter(|&c| !is_invisible(c)).collect();
@@ -325,6 +344,10 @@ pub(crate) static WORDS: LazyLock<Words> = LazyLock::new(|| {
         .expect("words.toml belongs to the program and a test reads it")
 });
 
+/// People beside the customer who may have phones of their own.
+pub(crate) static PEOPLE: LazyLock<HashSet<String>> =
+    LazyLock::new(|| &WORDS.other_people - &WORDS.phoneless);
+
 /// What each list is for stands in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -357,6 +380,7 @@ pub(crate) struct Words {
     pub other_people: HashSet<String>,
     pub guarantors: HashSet<String>,
     pub phoneless: HashSet<String>,
+    pub employees: HashSet<String>,
     pub companies: HashSet<String>,
     pub products: HashSet<String>,
     pub product_names: Vec<String>,

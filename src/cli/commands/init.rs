@@ -15,9 +15,9 @@ use crate::error::{Ended, Error, Kind};
 use crate::input::{Input, Source};
 use crate::mapping::config::{Columns, Text};
 use crate::mapping::guess::{
-    ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person, is_of_customer,
+    ColumnGuess, Proposal, SAMPLED_ROWS, Target, header_names, is_of_another_person,
 };
-use crate::mapping::names::{HeaderMask, fold, western_digits};
+use crate::mapping::names::{HeaderMask, fold, speaks_of_customers, western_digits};
 use crate::mapping::value::DateOrder;
 use crate::model::{ContractTypeId, RowNumber, printable};
 use crate::report::texts;
@@ -124,7 +124,7 @@ struct Draft<'a> {
 impl<'a> Draft<'a> {
     /// Of several sheets the one that has customers is meant: that of which the most is understood.
     fn of(args: &'a InitArgs, settings: &'a Settings, input: &Input) -> Result<Self, Error> {
-        let sheets = match &args.read.layout.sheet {
+        let mut sheets = match &args.read.layout.sheet {
             None => Source::sheets(input)?,
             Some(_) => Vec::new(),
         };
@@ -136,27 +136,28 @@ impl<'a> Draft<'a> {
         let mut seen: Vec<Result<Self, Error>> = seen.collect();
         let understood = |at: &usize| seen[*at].as_ref().ok()?.understood();
         let best = (0..seen.len()).rev().max_by_key(understood);
-        let looks = |at: usize| {
-            let headers: Vec<&str> = seen[at].as_ref().ok()?.headers().collect();
-            Some((is_of_another_person(&sheets[at]), headers))
+        // Of several that have the same columns, the first that is filled and speaks of nobody else, or of customers.
+        let columns = |at: usize| Some(seen[at].as_ref().ok()?.headers().collect::<Vec<_>>());
+        let is_own = |at: &usize| understood(at).map(|(is_own, _)| is_own);
+        let is_alike = |at: &usize, best| {
+            is_own(at).is_some() && is_own(at) == is_own(&best) && columns(*at) == columns(best)
         };
-        // Of several that look alike, the first that is filled.
-        let is_best = |at: usize, best: usize| {
-            let [one, other] = [at, best].map(|at| (is_of_customer(&sheets[at]), looks(at)));
-            one == other
-        };
-        let is_meant =
-            |at: &usize| understood(at).is_some() && best.is_some_and(|best| is_best(*at, best));
-        let best = (0..seen.len()).find(is_meant);
+        let is_unnamed = |at: &usize| !speaks_of_customers(&sheets[*at]);
+        let best = best.and_then(|best| {
+            let alike = (0..seen.len()).filter(|at| is_alike(at, best));
+            alike.min_by_key(is_unnamed)
+        });
         // Where none has customers, the one that cannot be read may be the one that is meant.
         let broken = seen.iter().position(Result::is_err);
         let at = best.or(broken).unwrap_or(0);
-        let are_alike = (0..seen.len()).map(|other| looks(other) == looks(at));
-        let mut others: Vec<_> = sheets.clone().into_iter().zip(are_alike).collect();
-        others.remove(at);
+        sheets.remove(at);
         let found = seen.remove(at)?;
+        let is_own = |draft: &Draft| draft.understood().map(|(is_own, _)| is_own);
+        let is_alike =
+            |other: &Draft| is_own(other) != Some(false) && other.headers().eq(found.headers());
+        let are_alike = seen.iter().map(|other| other.as_ref().is_ok_and(is_alike));
         Ok(Draft {
-            others,
+            others: sheets.into_iter().zip(are_alike).collect(),
             is_first: at == 0,
             ..found
         })
@@ -214,13 +215,11 @@ impl<'a> Draft<'a> {
         columns.filter(|column| column.target.is_some())
     }
 
-    /// How many cells are understood, if it is known whom to invite; before it, whether the sheet's name speaks of nobody else, and
-    /// of customers.
-    fn understood(&self) -> Option<((bool, bool), usize)> {
+    /// How many cells are understood, if it is known whom to invite; before it, whether the sheet's name speaks of nobody else.
+    fn understood(&self) -> Option<(bool, usize)> {
         let cells = self.used().map(|column| column.profile.count).sum();
-        let name = self.sheet.as_deref().unwrap_or_default();
-        let is_own = (!is_of_another_person(name), is_of_customer(name));
-        (self.proposal.knows_recipient() && cells > 0).then_some((is_own, cells))
+        let is_others = self.sheet.as_deref().is_some_and(is_of_another_person);
+        (self.proposal.knows_recipient() && cells > 0).then_some((!is_others, cells))
     }
 
     /// The config. Of how FILE is read it has the sheet alone, where that was chosen: every sheet of the folder is read by it, so that

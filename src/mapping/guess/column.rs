@@ -1,16 +1,22 @@
-//! A column: what its first values look like, whatever its header says, and what it is taken for.
+//! A column: what its first values look like, whatever its header says, what it is taken for, and whether it is another person's.
+
+use std::sync::LazyLock;
 
 use indexmap::IndexSet;
 use serde::Serialize;
 use strum::Display;
 
-use super::headers::{HeaderWords, without_article};
+use super::headers::{BY_WEAK_NAME, HeaderWords, NameWords, all, has_word, without_article};
 use crate::mapping::names::{Role, WORDS, fold, fold_value, words};
 use crate::mapping::value::{
     self, Convention, Country, DateOrder, DecimalMark, Evidence, Kind, group_of,
 };
 use crate::model::{Cell, Column, FieldType, Row, mask, mask_date};
 
+pub(super) const FULL_NAME: &str = "fullName";
+/// Parts of the full name: fields of their own only where a form has them.
+pub(super) const FIRST_NAME: &str = "firstName";
+pub(super) const LAST_NAME: &str = "lastName";
 /// More different values than this are no list of choices.
 const MOST_CHOICES: usize = 60;
 /// A list as long as this is shown whole.
@@ -356,6 +362,96 @@ impl ColumnGuess {
         self.place = place;
         self.candidates.clear();
     }
+}
+
+/// Where a sheet has names or phones of others too, what it says of beneficiaries, or of a contact who is named, is of
+/// another person each.
+pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
+    let names = |key| WORDS.concept(key).map_or(Vec::new(), |it| all(&it.names));
+    let [full, first, phone] = [FULL_NAME, FIRST_NAME, "phoneNumber"].map(names);
+    let says_name = |words: &NameWords| words.say(&full) || words.say(&first);
+    let is_contacts = |column: &ColumnGuess| has_word(column.header(), &WORDS.reach);
+    let has_contact = (columns.iter()).any(|it| is_contacts(it) && says_name(&it.words.whole));
+    let is_theirs = |column: &ColumnGuess| {
+        has_word(column.header(), &WORDS.beneficiaries) || (has_contact && is_contacts(column))
+    };
+    let is_others = |column: &ColumnGuess| {
+        let ColumnGuess { words, profile, .. } = column;
+        let are_names = profile.are_names() && profile.several_words >= 0.5;
+        let (own, held) = (words.own(), if are_names { &full } else { &phone });
+        // `Insured name`, `Buyer mobile`: a word that nobody knows says whose it is.
+        let is_unknown = own.are_strange(held, &[]) && held.iter().any(|name| own.hold(name));
+        let is_such = (are_names || profile.phone >= 0.5) && !words.says_something_else;
+        says_name(&words.whole) || (is_such && is_unknown)
+    };
+    let has_other = (columns.iter()).any(|column| !is_theirs(column) && is_others(column));
+    for column in columns.iter_mut().filter(|_| has_other) {
+        if is_theirs(column) {
+            column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
+        }
+    }
+}
+
+/// `Mobile 2` beside `National ID 2`, a second date of birth or whole name is that person's, and nobody's second phone: whatever is
+/// numbered so is read as if it said it. So are `Joint mobile` beside `Joint name`, and `موبايل آخر` beside `شخص آخر`.
+pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
+    // `Mobile.1` is a second one beside `Mobile`, and `Mobile 1` alone the first.
+    let wholes: Vec<NameWords> = columns.iter().map(|it| it.words.whole.clone()).collect();
+    for column in columns.iter_mut() {
+        if let Some((words, Some(number @ ..=1))) = &mut column.words.first
+            && wholes.iter().any(|it| it.say(std::slice::from_ref(words)))
+        {
+            *number = 2;
+        }
+    }
+    let says = |words: &NameWords, key| {
+        let concept = WORDS.concept(key);
+        concept.is_some_and(|it| words.say(&all(&it.names)))
+    };
+    let is_whole_name = |column: &&ColumnGuess| {
+        column.profile.several_words >= 0.5 && says(column.words.own(), FULL_NAME)
+    };
+    let has_names = columns.iter().filter(is_whole_name).count() > 1;
+    let told = columns.iter().filter_map(|column| {
+        let (words, number) = column.words.first.as_ref()?;
+        let is_name = has_names && is_whole_name(&column);
+        let is_id = column.profile.national_id >= 0.5 || says(words, "nationalId");
+        let is_person = is_name || is_id || says(words, "birthDate");
+        (is_person && number.is_none_or(|number| number > 1)).then_some(*number)
+    });
+    let mut told: Vec<Option<usize>> = told.collect();
+    let is_somebody = |column: &ColumnGuess| {
+        let (whole, own) = (&column.words.whole, column.words.own());
+        let is_unknown = !own.joined.is_empty() && !own.say_something_else();
+        let is_further = whole.has_one_of(&WORDS.alternatives) && is_unknown;
+        let are_names = column.profile.are_names() && column.profile.several_words >= 0.5;
+        are_names && (is_further || whole.are_of_another)
+    };
+    if columns.iter().any(is_somebody) {
+        told.extend([None, Some(2)]);
+    }
+    for column in columns {
+        let first = column.words.first.as_ref();
+        if first.is_some_and(|(_, number)| told.contains(number)) {
+            column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
+        }
+    }
+}
+
+/// What a column of people's names is headed.
+static NAMES: LazyLock<Vec<NameWords>> = LazyLock::new(|| {
+    let keys = [FULL_NAME, FIRST_NAME, LAST_NAME].into_iter();
+    let concepts = keys.filter_map(|key| WORDS.concept(key));
+    all(concepts.flat_map(|it| it.names.iter().chain(&it.weak)))
+});
+
+/// Whether the people whom a column names are customers; none where it names nobody who is known.
+pub(super) fn names_customers(column: &ColumnGuess) -> Option<bool> {
+    let ColumnGuess { words, profile, .. } = column;
+    let are_others = words.whole.are_of_another || words.whole.people().next().is_some();
+    let are_words = profile.words >= 0.5 && !profile.are_answers();
+    let are_people = || are_others || words.score(&NAMES, &[]) >= BY_WEAK_NAME;
+    (are_words && are_people()).then_some(!are_others)
 }
 
 #[cfg(test)]

@@ -3,14 +3,15 @@
 //! is for: as a person said, as a column tells, as headers name them, or the only form there is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::column::{ColumnGuess, Profile, Target};
+use super::column::{
+    ColumnGuess, FIRST_NAME, FULL_NAME, LAST_NAME, Profile, Target, names_customers,
+};
 use super::headers::{
-    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, HeaderWords, NameWords, PERHAPS, VERY_NEAR, all, has_word,
-    is_arabic, is_of_customer,
+    BY_LIKENESS, BY_NAME, BY_WEAK_NAME, NameWords, PERHAPS, VERY_NEAR, all, is_arabic,
+    is_of_customer,
 };
 use crate::mapping::form::{choice_pairs, concept_of, form_field, names_of, type_of};
 use crate::mapping::header::{HeaderTypes, parts};
@@ -18,103 +19,10 @@ use crate::mapping::names::{Concept, Role, WORDS, fold, western_digits};
 use crate::mapping::value::{Choices, group_of, parts_of};
 use crate::model::{ContractTypeId, FieldType, Form, FormField};
 
-pub(super) const FULL_NAME: &str = "fullName";
-/// Parts of the full name: fields of their own only where a form has them.
-pub(super) const FIRST_NAME: &str = "firstName";
-pub(super) const LAST_NAME: &str = "lastName";
 /// The first groups of words for choices are the marital states: by them the column is known where there is no form.
 const MARITAL_STATES: usize = 4;
 /// A column with more different values than this is no list of products.
 const MOST_PRODUCTS: usize = 30;
-
-/// Where a sheet has names or phones of others too, what it says of beneficiaries, or of a contact who is named, is of
-/// another person each.
-pub(super) fn mark_beneficiaries(columns: &mut [ColumnGuess]) {
-    let names = |key| WORDS.concept(key).map_or(Vec::new(), |it| all(&it.names));
-    let [full, first, phone] = [FULL_NAME, FIRST_NAME, "phoneNumber"].map(names);
-    let says_name = |words: &NameWords| words.say(&full) || words.say(&first);
-    let is_contacts = |column: &ColumnGuess| has_word(column.header(), &WORDS.reach);
-    let has_contact = (columns.iter()).any(|it| is_contacts(it) && says_name(&it.words.whole));
-    let is_theirs = |column: &ColumnGuess| {
-        has_word(column.header(), &WORDS.beneficiaries) || (has_contact && is_contacts(column))
-    };
-    let is_others = |column: &ColumnGuess| {
-        let ColumnGuess { words, profile, .. } = column;
-        let are_names = profile.are_names() && profile.several_words >= 0.5;
-        let (own, held) = (words.own(), if are_names { &full } else { &phone });
-        // `Insured name`, `Buyer mobile`: a word that nobody knows says whose it is.
-        let is_unknown = own.are_strange(held, &[]) && held.iter().any(|name| own.hold(name));
-        let is_such = (are_names || profile.phone >= 0.5) && !words.says_something_else;
-        says_name(&words.whole) || (is_such && is_unknown)
-    };
-    let has_other = (columns.iter()).any(|column| !is_theirs(column) && is_others(column));
-    for column in columns.iter_mut().filter(|_| has_other) {
-        if is_theirs(column) {
-            column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
-        }
-    }
-}
-
-/// `Mobile 2` beside `National ID 2`, a second date of birth or whole name is that person's, and nobody's second phone: whatever is
-/// numbered so is read as if it said it. So are `Joint mobile` beside `Joint name`, and `موبايل آخر` beside `شخص آخر`.
-pub(super) fn mark_further_people(columns: &mut [ColumnGuess]) {
-    // `Mobile.1` is a second one beside `Mobile`, and `Mobile 1` alone the first.
-    let wholes: Vec<NameWords> = columns.iter().map(|it| it.words.whole.clone()).collect();
-    for column in columns.iter_mut() {
-        if let Some((words, Some(number @ ..=1))) = &mut column.words.first
-            && wholes.iter().any(|it| it.say(std::slice::from_ref(words)))
-        {
-            *number = 2;
-        }
-    }
-    let says = |words: &NameWords, key| {
-        let concept = WORDS.concept(key);
-        concept.is_some_and(|it| words.say(&all(&it.names)))
-    };
-    let is_whole_name = |column: &&ColumnGuess| {
-        column.profile.several_words >= 0.5 && says(column.words.own(), FULL_NAME)
-    };
-    let has_names = columns.iter().filter(is_whole_name).count() > 1;
-    let told = columns.iter().filter_map(|column| {
-        let (words, number) = column.words.first.as_ref()?;
-        let is_name = has_names && is_whole_name(&column);
-        let is_id = column.profile.national_id >= 0.5 || says(words, "nationalId");
-        let is_person = is_name || is_id || says(words, "birthDate");
-        (is_person && number.is_none_or(|number| number > 1)).then_some(*number)
-    });
-    let mut told: Vec<Option<usize>> = told.collect();
-    let is_somebody = |column: &ColumnGuess| {
-        let (whole, own) = (&column.words.whole, column.words.own());
-        let is_unknown = !own.joined.is_empty() && !own.say_something_else();
-        let is_further = whole.has_one_of(&WORDS.alternatives) && is_unknown;
-        let are_names = column.profile.are_names() && column.profile.several_words >= 0.5;
-        are_names && (is_further || whole.are_of_another)
-    };
-    if columns.iter().any(is_somebody) {
-        told.extend([None, Some(2)]);
-    }
-    for column in columns {
-        let first = column.words.first.as_ref();
-        if first.is_some_and(|(_, number)| told.contains(number)) {
-            column.words = HeaderWords::of(&format!("second applicant {}", column.header()));
-        }
-    }
-}
-
-static PEOPLE: LazyLock<Vec<NameWords>> = LazyLock::new(|| {
-    let keys = [FULL_NAME, FIRST_NAME, LAST_NAME].into_iter();
-    let concepts = keys.filter_map(|key| WORDS.concept(key));
-    all(concepts.flat_map(|it| it.names.iter().chain(&it.weak)))
-});
-
-/// Whether the people whom a column names are customers; none where it names nobody who is known.
-fn names_customers(column: &ColumnGuess) -> Option<bool> {
-    let ColumnGuess { words, profile, .. } = column;
-    let are_others = words.whole.are_of_another || words.whole.people().next().is_some();
-    let are_words = profile.words >= 0.5 && !profile.are_answers();
-    let are_people = || are_others || words.score(&PEOPLE, &[]) >= BY_WEAK_NAME;
-    (are_words && are_people()).then_some(!are_others)
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct Goal {
@@ -325,7 +233,12 @@ impl Goal {
         let mut people = before.filter_map(|it| Some((&it.words.whole, names_customers(it)?)));
         match people.next() {
             Some((_, true)) => false,
-            Some((person, false)) => !such.any(|it| it.whole.people().any(|it| person.has(it))),
+            Some((person, false)) => {
+                let is_employee = person.people().all(|it| WORDS.employees.contains(it));
+                let mut others = columns.iter().filter_map(names_customers);
+                let has_own = such.any(|it| it.whole.people().any(|it| person.has(it)));
+                (!is_employee || others.any(|are_customers| are_customers)) && !has_own
+            }
             None => such.any(|it| {
                 let may_be = it.first.is_none()
                     && (PERHAPS..BY_LIKENESS).contains(&it.score(&self.names, &self.weak));
@@ -391,14 +304,8 @@ impl Goal {
         let is_offices = self.is_about("employer")
             && profile.is_one_for_all()
             && header.whole.has_one_of(&WORDS.companies);
-        Some((
-            rank,
-            is_sure
-                && !is_scaled
-                && !is_offices
-                && !self.may_be_anothers(column, columns)
-                && self.is_certain(),
-        ))
+        let is_doubted = is_scaled || is_offices || self.may_be_anothers(column, columns);
+        Some((rank, is_sure && !is_doubted && self.is_certain()))
     }
 }
 

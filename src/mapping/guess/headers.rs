@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::mapping::form::names_of;
 use crate::mapping::header::parts;
-use crate::mapping::names::{Role, WORDS, fold, words};
+use crate::mapping::names::{PEOPLE, Role, WORDS, fold, words};
 use crate::model::{ContractTypeId, Form};
 
 /// A header that says it by a name of the table or the form.
@@ -107,9 +107,7 @@ impl NameWords {
 
     /// The words for somebody beside the customer who may have a phone of his own.
     pub fn people(&self) -> impl Iterator<Item = &str> {
-        let is_person =
-            |word: &&str| WORDS.other_people.contains(*word) && !WORDS.phoneless.contains(*word);
-        self.each().filter(is_person)
+        self.each().filter(|word| PEOPLE.contains(*word))
     }
 
     /// They are a name that the table knows, or speak of somebody beside the customer.
@@ -208,7 +206,7 @@ pub(super) fn has_word(header: &str, known: &HashSet<String>) -> bool {
 }
 
 /// Whether a header says that it is the customer's, by a word that means nobody else.
-pub(crate) fn is_of_customer(header: &str) -> bool {
+pub(super) fn is_of_customer(header: &str) -> bool {
     let others = [&WORDS.beneficiaries, &WORDS.reach];
     has_word(header, &WORDS.customers) && !others.iter().any(|it| has_word(header, it))
 }

@@ -14,7 +14,7 @@ mod tests;
 
 pub use column::{ColumnGuess, Target};
 pub use headers::header_names;
-pub(crate) use headers::{concept_named, is_of_another_person, is_of_customer};
+pub(crate) use headers::{concept_named, is_of_another_person};
 pub use proposal::Proposal;
 
 pub const SAMPLED_ROWS: usize = 200;

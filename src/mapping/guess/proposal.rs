@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::column::{ColumnGuess, Profile, Target};
-use super::goals::{
-    Contract, FIRST_NAME, FULL_NAME, Goal, LAST_NAME, goals, mark_beneficiaries,
+use super::column::{
+    ColumnGuess, FIRST_NAME, FULL_NAME, LAST_NAME, Profile, Target, mark_beneficiaries,
     mark_further_people,
 };
+use super::goals::{Contract, Goal, goals};
 use super::headers::{HeaderWords, NameWords, all};
 use crate::error::Error;
 use crate::mapping::header::{Header, HeaderTypes, is_left_out};

@@ -252,11 +252,12 @@ fn of_digits(digits: Vec<Digit>, is_plain: bool, is_divided: bool, is_conditiona
     let word = literals.trim();
     // Beside a currency, what shows a number below zero or a zero says nothing else: `"EGP" "-"??`.
     let money = word.replace(['-', '+', '(', ')', ' '], "");
-    let is_telling = word.contains(is_telling);
     let has_places = digits.iter().any(|digit| literal(digit).is_none());
+    let has_digits = word.contains(char::is_numeric);
+    let is_telling = word.contains(is_telling) || has_places && has_digits;
     let always = digits.iter().filter(|&&digit| digit == Digit::Always);
     let always = always.count();
-    let adds_digits = always > 1 || word.contains(char::is_numeric);
+    let adds_digits = always > 1 || has_digits;
     match () {
         () if is_plain && is_telling && !has_places => Shows::Label(word.to_owned()),
         // Those of a code too: `"APP-"0000`.

@@ -7,7 +7,8 @@ use std::ops::Range;
 use super::file::{cell_of_text, one_word_of};
 use crate::error::Error;
 use crate::mapping::names::{
-    HeaderMask, fold, is_personal, is_title_of_others, may_be_customers, speaks_of_customers,
+    HeaderMask, fold, is_personal, is_title_of_others, labels_a_number, may_be_customers,
+    speaks_of_customers,
 };
 use crate::model::{
     Cell, Column, Hidden, Layout, Note, RESULT_COLUMNS, Row, RowNumber, may_part_cells,
@@ -221,8 +222,7 @@ pub(super) fn with_header(
         None => name.to_owned(),
     };
     let wanted = options.header_row;
-    let known = options.known_names.iter().map(|name| letters(name));
-    let known = KnownHeaders(known.collect());
+    let known = KnownHeaders(options.known_names.iter().map(|it| letters(it)).collect());
     let mut first = first_rows(&mut source, wanted)?;
     let of_results = first.iter().position(has_results);
     let at = of_results.or_else(|| match wanted {
@@ -408,11 +408,12 @@ impl KnownHeaders {
         let is_so_below = |at| source.waiting.iter().any(|row| tells(row, at));
         let mut may_be_anywhere = source.waiting.is_empty();
         let is_customer = |row: &&Row| {
-            let (filled, has_names) = (row.filled(), self.hits(row) > 0);
+            let is_label = |cell: &Cell| self.has(cell) || labels_a_number(&cell.as_shown());
             let is_told = |at| tells(row, at) && (may_be_anywhere || is_so_below(at));
             let is_told = (0..row.cells.len()).any(is_told);
-            may_be_anywhere |= filled > 1 && has_names && !holds_values(row);
-            filled > 1 && (!has_names || filled >= source.columns.len().div_ceil(2)) && is_told
+            may_be_anywhere |= row.filled() > 1 && self.hits(row) > 0 && !holds_values(row);
+            let is_wide = row.filled() >= source.columns.len().div_ceil(2);
+            row.filled() > 1 && is_told && (is_wide || !row.cells.iter().any(is_label))
         };
         let Some(row) = source.layout.titles.iter().find(is_customer) else {
             return Ok(());

@@ -147,6 +147,12 @@ pub fn may_be_customers(header: &str) -> bool {
     words_beside(header, &PEOPLE).is_none() && !WORDS.other_columns.iter().any(is_it)
 }
 
+/// Whether a text says what a number beside it is, no customer's: `Tel:`, `مسئول الفرع`.
+pub fn labels_a_number(text: &str) -> bool {
+    let is_label = |word: &String| WORDS.other_people.contains(word) || WORDS.reach.contains(word);
+    text.trim_end().ends_with(':') || words(text).iter().any(is_label)
+}
+
 /// A header without the characters that nobody sees, for use as a key: a mark that a keyboard left behind must not go out.
 pub fn visible(name: &str) -> String {
     let seen: String = name.chars().filter(|&c| !is_invisible(c)).collect();

@@ -150,7 +150,7 @@ fn write_results(
     export.write(format, out, &mut |take| {
         let mut runs = runs.iter().zip(&places);
         runs.try_for_each(|((run, rows), places)| {
-            let proofs = proofs(opened, *run, only)?;
+            let proofs = proofs(opened, *run, &args.only)?;
             opened.reader.results(*run, only, &mut |mut row| {
                 let is_meant = rows.as_ref().is_none_or(|rows| rows.contains(&row.row));
                 let is_signed = row.stage.as_ref().is_some_and(|stage| stage.is_signed);
@@ -159,7 +159,7 @@ fn write_results(
                 }
                 written += 1;
                 for (cell, proofs) in row.cells.iter_mut().zip(&proofs) {
-                    if proofs.is_misread(cell) {
+                    if format != ExportFormat::Jsonl && proofs.is_misread(cell) {
                         *cell = cell.refused();
                     }
                 }
@@ -176,7 +176,7 @@ fn write_results(
     Ok(written)
 }
 
-/// What the cells of each column prove, where rows are left out that may tell how others are meant.
+/// What the cells of each column prove, where rows are left out that may tell how others are meant, and the rest is run again.
 fn proofs(opened: &Opened<'_>, run: RunId, only: &[Status]) -> Result<Vec<Proofs>> {
     let mut proofs: Vec<Proofs> = Vec::new();
     if !only.is_empty() {

@@ -415,11 +415,13 @@ impl KnownHeaders {
             let is_wide = row.filled() >= source.columns.len().div_ceil(2);
             row.filled() > 1 && is_told && (is_wide || !row.cells.iter().any(is_label))
         };
-        let Some(row) = source.layout.titles.iter().find(is_customer) else {
+        let Some(Row { number, .. }) = source.layout.titles.iter().find(is_customer) else {
             return Ok(());
         };
-        let (row, header) = (row.number, source.header_row);
-        Err(Error::of("customer_above_header", &[&place, &row, &header]))
+        Err(Error::of(
+            "customer_above_header",
+            &[&place, number, &source.header_row],
+        ))
     }
 }
 

@@ -332,10 +332,8 @@ impl<'a> Sweep<'a> {
         let path = settings.ledger(self.send.sandbox)?;
         make_ledger(&self.send, &settings, &self.stop).await?;
         let reader = Opened::at(&settings, path.clone())?.reader;
-        let resends = resends(found, &settings, &reader)?;
-        let path_here = &found.file.path;
-        let is_used =
-            reader.has_used(&sheet, Some(path_here))? && !reader.goes_again(path_here, resends)?;
+        let (resends, at) = (resends(found, &settings, &reader)?, &found.file.path);
+        let is_used = reader.has_used(&sheet, Some(at))? && !reader.goes_again(at, resends)?;
         drop(reader);
         settings.config.retry.on_uncertain = resends.then_some(OnUncertain::Resend);
         let note = |unless| {

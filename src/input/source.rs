@@ -159,10 +159,8 @@ impl Source {
 
     /// The same, of those that were read in search of the header as well.
     fn next_waiting(&mut self) -> Result<Option<Row>, Error> {
-        match self.waiting.pop_front() {
-            None => self.next_filled(),
-            waiting => Ok(waiting),
-        }
+        let waiting = self.waiting.pop_front();
+        waiting.map_or_else(|| self.next_filled(), |row| Ok(Some(row)))
     }
 
     /// The next row that is neither blank nor left out; `None` at the end. What makes the file unusable may stand in its last row:
@@ -350,8 +348,7 @@ impl KnownHeaders {
     /// Refuses a header of two rows whose merges are lost, where the upper one names columns that the lower one does not: those that the
     /// lower one names are another person's, by the customer's names. So are those below `Guarantor` or the like, merged or not.
     fn refuse_names_above(&self, place: &str, source: &Source) -> Result<(), Error> {
-        let number = source.header_row;
-        let names = &source.columns;
+        let (number, names) = (source.header_row, &source.columns);
         let is_unnamed = |at: usize| names.get(at).is_none_or(|it| it.name.is_empty());
         // Serial numbers have no header in many sheets.
         let is_serial =
@@ -411,17 +408,15 @@ impl KnownHeaders {
             let is_label = |cell: &Cell| self.has(cell) || labels_a_number(&cell.as_shown());
             let is_told = |at| tells(row, at) && (may_be_anywhere || is_so_below(at));
             let is_told = (0..row.cells.len()).any(is_told);
-            may_be_anywhere |= row.filled() > 1 && self.hits(row) > 0 && !holds_values(row);
-            let is_wide = row.filled() >= source.columns.len().div_ceil(2);
-            row.filled() > 1 && is_told && (is_wide || !row.cells.iter().any(is_label))
+            let (filled, half) = (row.filled(), source.columns.len().div_ceil(2));
+            may_be_anywhere |= filled > 1 && self.hits(row) > 0 && !holds_values(row);
+            filled > 1 && is_told && (filled >= half || !row.cells.iter().any(is_label))
         };
-        let Some(Row { number, .. }) = source.layout.titles.iter().find(is_customer) else {
+        let Some(row) = source.layout.titles.iter().find(is_customer) else {
             return Ok(());
         };
-        Err(Error::of(
-            "customer_above_header",
-            &[&place, number, &source.header_row],
-        ))
+        let (row, header) = (row.number, source.header_row);
+        Err(Error::of("customer_above_header", &[&place, &row, &header]))
     }
 }
 

@@ -112,7 +112,7 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// How many words a text has beside those for certain people, if it has one of these: a title such as `بيانات الضامن` has none.
-pub fn words_beside(text: &str, people: &HashSet<String>) -> Option<usize> {
+pub(crate) fn words_beside(text: &str, people: &HashSet<String>) -> Option<usize> {
     let is_one = |word: &&String| {
         let bare = word.strip_prefix("ال").unwrap_or(word);
         people.contains(*word) || people.contains(bare)

@@ -444,7 +444,7 @@ fn form_called(value: &str, forms: &BTreeMap<ContractTypeId, Form>) -> Option<Co
         let (ours, others): (Vec<&str>, Vec<&str>) = parts_of(value).partition(is_one);
         // What no form is called by says which of its loans is meant (`Personal loan - top-up`), but in another script.
         let is_said_twice = |ours: &&str| others.iter().all(|it| is_arabic(it) != is_arabic(ours));
-        if others.len() <= 1 && ours.iter().all(|it| is_said_twice(it)) {
+        if others.len() <= 1 && ours.iter().all(is_said_twice) {
             named = ours.into_iter().flat_map(called).collect();
         }
     }
